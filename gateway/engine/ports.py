@@ -1,0 +1,30 @@
+"""TCP ports on the loopback address."""
+
+import socket
+
+LOOPBACK = "127.0.0.1"
+
+
+def free_port() -> int:
+    """Returns a port that was free a moment ago; whoever binds it must be ready to try another."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def is_free(port: int) -> bool:
+    """Tells whether a server could bind ``port`` now."""
+    with socket.socket() as probe:
+        # As servers do: connections of the last owner that still linger are no hindrance.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+        return True
+
+
+def prefer(port: int | None) -> int:
+    """Returns ``port`` if it is free, so that clients find a restarted engine where it was; else another."""
+    return port if port and is_free(port) else free_port()

@@ -81,12 +81,11 @@ class Anvil:
         Raises:
             EngineError: it does not come up, or its state belongs to another chain id.
         """
-        record = self.record
-        if record is None or not record.alive:
+        record = self._adopt()
+        if record is None:
             self.folder.mkdir(parents=True, exist_ok=True)
-            record = self._launch(record.port if record else None)
-        else:
-            self._wait(record, time.monotonic() + START_SECONDS)
+            self._end_keeper()  # it belongs to the chain that died
+            record = self._launch()
         keeper = Record.load(self._keeper_file)
         if keeper is None or not keeper.alive:
             self._launch_keeper(record)
@@ -98,9 +97,7 @@ class Anvil:
         Raises:
             EngineError: it does not end.
         """
-        if keeper := Record.load(self._keeper_file):
-            keeper.end((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0))
-            self._keeper_file.unlink(missing_ok=True)
+        self._end_keeper()
         record = self.record
         if record is None or not record.alive:
             return
@@ -122,8 +119,22 @@ class Anvil:
         dump = rpc.call(self.url, "anvil_dumpState", timeout=DUMP_SECONDS)
         write_atomically(self.state, gzip.decompress(bytes.fromhex(dump.removeprefix("0x"))))
 
-    def _launch(self, last_port: int | None) -> Record:
-        port = prefer(last_port)
+    def _adopt(self) -> Record | None:
+        """Returns the running chain, None if there is none or it dies just now."""
+        record = self.record
+        if record is None or not record.alive:
+            return None
+        try:
+            self._wait(record, time.monotonic() + START_SECONDS)
+        except EngineError:
+            if record.alive:
+                raise
+            return None
+        return record
+
+    def _launch(self) -> Record:
+        previous = self.record
+        port = prefer(previous.port if previous else None)
         deadline = time.monotonic() + START_SECONDS
         while True:
             size = self.log.stat().st_size if self.log.exists() else 0
@@ -135,6 +146,7 @@ class Anvil:
                     raise
                 port = prefer(None)  # somebody was faster
                 continue
+            self._resume_clock()
             log.info("engine started", engine=self.name, pid=record.pid, port=port)
             return record
 
@@ -167,6 +179,22 @@ class Anvil:
             raise EngineError(f"the chain in {self.folder} has id {found}, not {self.chain_id}")
         state = "does not answer" if record.alive else "ended while starting"
         raise EngineError(f"Anvil in {self.folder} {state}: {tail(self.log)}")
+
+    def _resume_clock(self) -> None:
+        """Goes on from the last block's time where that is ahead of this machine's.
+
+        A test or a demo may have moved the chain's clock into the future. Anvil forgets that at a restart
+        and would date the next block before its parent.
+        """
+        latest = rpc.call(self.url, "eth_getBlockByNumber", "latest", False)
+        ahead = int(latest["timestamp"], 16) - int(time.time())
+        if ahead > 0:
+            rpc.call(self.url, "evm_increaseTime", hex(ahead))
+
+    def _end_keeper(self) -> None:
+        if keeper := Record.load(self._keeper_file):
+            keeper.end((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0))
+            self._keeper_file.unlink(missing_ok=True)
 
     def _launch_keeper(self, record: Record) -> None:
         command = [sys.executable, "-m", "gateway.engine.keeper", str(self.folder), str(self.chain_id)]

@@ -1,6 +1,7 @@
 """TCP ports on the loopback address."""
 
 import socket
+import time
 
 LOOPBACK = "127.0.0.1"
 
@@ -25,6 +26,16 @@ def is_free(port: int) -> bool:
         return True
 
 
-def prefer(port: int | None) -> int:
-    """Returns ``port`` if it is free, so that clients find a restarted engine where it was; else another."""
-    return port if port and is_free(port) else free_port()
+def prefer(port: int | None, patience: float = 3.0) -> int:
+    """Returns ``port`` if it is free, so that clients find a restarted engine where it was; else another.
+
+    Args:
+        port: the port of the last run, None if there was none.
+        patience: seconds to wait for it: a killed process is gone a moment before its sockets are.
+    """
+    deadline = time.monotonic() + patience
+    while port and time.monotonic() < deadline:
+        if is_free(port):
+            return port
+        time.sleep(0.02)
+    return free_port()

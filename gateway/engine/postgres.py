@@ -97,9 +97,12 @@ class Postgres:
         Raises:
             EngineError: it does not come up; the message holds the end of its log.
         """
-        running = self._running()
-        if running:
-            return self._wait(running, time.monotonic() + START_SECONDS)
+        if running := self._running():
+            try:
+                return self._wait(running, time.monotonic() + START_SECONDS)
+            except EngineError:
+                if running.alive:
+                    raise  # not a server that died just now: one that hangs
         self.folder.mkdir(parents=True, exist_ok=True)
         # The server's folders are its own (0700); the way to them may be passed, not listed.
         self.folder.parent.chmod(0o711)

@@ -1,8 +1,9 @@
 """Korean business days (S-6): when the sales of a day are paid.
 
 A business day is a day on which Korean banks clear payments: not a Saturday, not a Sunday, not a
-public holiday (관공서의 공휴일에 관한 규정, substitute holidays and election days included), not a bank
-holiday. All dates are Korean dates (KST, UTC+9); Korea has had no daylight saving time since 1988.
+public holiday (관공서의 공휴일에 관한 규정, substitute holidays and election days included), not
+a bank holiday. All dates are Korean dates (KST, UTC+9); Korea has had no daylight saving time
+since 1988.
 """
 
 from collections.abc import Collection
@@ -14,11 +15,11 @@ import holidays
 
 KST = timezone(timedelta(hours=9), "KST")
 
-# Why both categories: Labour Day (1 May) was a day off for bank staff but no public holiday until it
-# became one in 2026. The library tells it as BANK up to 2025 and as PUBLIC (with its own substitute
-# days) from 2026; banks clear nothing on it in either case. Election days, fixed by law a term ahead,
-# and past temporary holidays are in PUBLIC. A temporary holiday that is declared after the library's
-# release is not: it belongs into `extra_holidays`.
+# Why both categories: Labour Day (1 May) was a day off for bank staff but no public holiday until
+# it became one in 2026. The library tells it as BANK up to 2025 and as PUBLIC (with its own
+# substitute days) from 2026; banks clear nothing on it in either case. Election days, fixed by
+# law a term ahead, and past temporary holidays are in PUBLIC. A temporary holiday that is
+# declared after the library's release is not: it belongs into `extra_holidays`.
 _CATEGORIES = (holidays.PUBLIC, holidays.BANK)
 
 # The longest run of closed days in living memory is ten (Chuseok 2017). A longer one means that the
@@ -86,32 +87,7 @@ def next_business_day(day: date) -> date:
     return _KOREA.next_business_day(day)
 
 
-def kst_date(moment: datetime | int) -> date:
-    """The Korean date at `moment`: an aware datetime, or seconds since 1970 UTC.
-
-    Raises ValueError for a naive datetime: guessing its zone can move money by a day.
-    """
-    if isinstance(moment, datetime):
-        if moment.utcoffset() is None:
-            raise ValueError("a moment needs a time zone")
-        return moment.astimezone(KST).date()
-    return datetime.fromtimestamp(moment, KST).date()
-
-
-def cycle_of(day: date) -> int:
-    """The settlement cycle of a Korean date, `yyyymmdd` (S-1)."""
-    return day.year * 10_000 + day.month * 100 + day.day
-
-
-def day_of_cycle(cycle: int) -> date:
-    """The Korean date of a cycle `yyyymmdd` (S-1). Raises ValueError if it is not a date."""
-    try:
-        return date(cycle // 10_000, cycle // 100 % 100, cycle % 100)
-    except ValueError:
-        raise ValueError(f"cycle {cycle} is not a date yyyymmdd") from None
-
-
 def _plain_date(day: date) -> date:
     if isinstance(day, datetime):  # a datetime is a date, and would never equal a holiday
-        raise ValueError("give a Korean date, not a datetime: see kst_date")
+        raise TypeError("give a Korean date, not a datetime: see calendar.date_of")
     return day

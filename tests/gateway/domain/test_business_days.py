@@ -1,16 +1,13 @@
 """Business days against tables worked by hand from the Korean calendar (S-6)."""
 
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 
 import pytest
 
 from gateway.domain.business_days import (
     KST,
     BusinessCalendar,
-    cycle_of,
-    day_of_cycle,
     is_business_day,
-    kst_date,
     next_business_day,
 )
 
@@ -89,27 +86,8 @@ def test_a_calendar_without_business_days_is_refused() -> None:
         closed.next_business_day(date(2025, 12, 31))
 
 
-def test_the_korean_date_turns_at_three_in_the_afternoon_utc() -> None:
-    before = datetime(2026, 9, 23, 14, 59, 59, tzinfo=UTC)
-    after = datetime(2026, 9, 23, 15, 0, 0, tzinfo=UTC)
-    assert kst_date(before) == date(2026, 9, 23)
-    assert kst_date(after) == date(2026, 9, 24)
-    assert kst_date(int(after.timestamp())) == date(2026, 9, 24)
-    assert kst_date(datetime(2026, 9, 24, 0, 0, tzinfo=KST)) == date(2026, 9, 24)
-
-
-def test_times_without_a_zone_and_times_for_days_are_refused() -> None:
-    with pytest.raises(ValueError, match="time zone"):
-        kst_date(datetime(2026, 9, 23))  # noqa: DTZ001
-    with pytest.raises(ValueError, match="kst_date"):
+def test_a_time_for_a_day_is_refused() -> None:
+    with pytest.raises(TypeError, match="date_of"):
         is_business_day(datetime(2026, 9, 25, tzinfo=KST))
-    with pytest.raises(ValueError, match="kst_date"):
+    with pytest.raises(TypeError, match="date_of"):
         next_business_day(datetime(2026, 9, 25, tzinfo=KST))
-
-
-def test_a_cycle_is_a_date() -> None:
-    assert cycle_of(date(2026, 9, 28)) == 20260928
-    assert day_of_cycle(20260928) == date(2026, 9, 28)
-    for nonsense in (20260931, 20261301, 0, -20260928, 2026092):
-        with pytest.raises(ValueError, match="not a date"):
-            day_of_cycle(nonsense)

@@ -7,6 +7,7 @@ import os
 import secrets
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from contextlib import suppress
@@ -97,12 +98,8 @@ class Postgres:
         Raises:
             EngineError: it does not come up; the message holds the end of its log.
         """
-        if running := self._running():
-            try:
-                return self._wait(running, time.monotonic() + START_SECONDS)
-            except EngineError:
-                if running.alive:
-                    raise  # not a server that died just now: one that hangs
+        if adopted := self._adopt():
+            return adopted
         self.folder.mkdir(parents=True, exist_ok=True)
         # The server's folders are its own (0700); the way to them may be passed, not listed.
         self.folder.parent.chmod(0o711)
@@ -142,6 +139,25 @@ class Postgres:
         if done.returncode:
             raise EngineError(done.stderr.strip())
         return done.stdout.strip()
+
+    def _adopt(self) -> Record | None:
+        """Returns the running server, None if there is none or it dies just now."""
+        if (record := self._running()) is None:
+            return None
+        try:
+            self._wait(record, time.monotonic() + START_SECONDS)
+            self.psql("SELECT 1")  # a server that was just killed looks alive a moment longer
+        except EngineError:
+            time.sleep(0.5)
+            if record.alive and not self._busy(record):
+                raise
+        return record if record.alive else None
+
+    def _busy(self, record: Record) -> bool:
+        """Tells whether the server is there, and only its connections are all taken."""
+        with suppress(OSError), socket.create_connection((LOOPBACK, record.port), timeout=5):
+            return True
+        return False
 
     def _running(self) -> Record | None:
         """Returns the running server: the one recorded, or the one that the data folder itself names."""

@@ -11,7 +11,6 @@ import pwd
 import shutil
 import subprocess
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from gateway.engine.process import EngineError
@@ -53,7 +52,6 @@ def _works(prefix: tuple[str, ...], program: Path, folder: Path) -> bool:
         return False  # no setpriv or no unshare here
 
 
-@cache
 def run_as(program: Path, folder: Path) -> RunAs:
     """Finds how to run ``program`` on the data in ``folder``, which must exist.
 

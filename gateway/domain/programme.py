@@ -114,7 +114,7 @@ def chunk_of(citizen: int) -> int:
 
 
 def pack_roll(tiers: Mapping[int, int]) -> dict[int, bytes]:
-    """The roll chunks that grant `tiers` (citizen id → tier 1 to 8): chunk number → its bytes (M-2).
+    """The chunks that grant `tiers` (citizen id → tier 1 to 8), by chunk number (M-2).
 
     A chunk ends at its last granted citizen: what is not written reads as zero, and each byte of
     contract code costs 200 gas. Raises RollError for citizen 0 or a tier out of range.

@@ -1,0 +1,1 @@
+"""QR payment codes: EMVCo merchant-presented and consumer-presented, and their images."""

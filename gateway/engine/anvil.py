@@ -87,7 +87,7 @@ class Anvil:
             self._end_keeper()  # it belongs to the chain that died
             record = self._launch()
         keeper = Record.load(self._keeper_file)
-        if keeper is None or not keeper.alive:
+        if keeper is None or not keeper.is_alive():
             self._launch_keeper(record)
         return record
 
@@ -99,7 +99,7 @@ class Anvil:
         """
         self._end_keeper()
         record = self.record
-        if record is None or not record.alive:
+        if record is None or not record.is_alive():
             return
         try:
             self.checkpoint()
@@ -122,19 +122,19 @@ class Anvil:
     def _adopt(self) -> Record | None:
         """Returns the running chain, None if there is none or it dies just now."""
         record = self.record
-        if record is None or not record.alive:
+        if record is None or not record.is_alive():
             return None
         try:
             self._wait(record, time.monotonic() + START_SECONDS)
         except EngineError:
-            if record.alive:
+            if record.is_alive():
                 raise
             return None
         return record
 
     def _launch(self) -> Record:
         previous = self.record
-        port = prefer(previous.port if previous else None)
+        port = previous.preferred_port() if previous else prefer(None)
         deadline = time.monotonic() + START_SECONDS
         while True:
             size = self.log.stat().st_size if self.log.exists() else 0
@@ -165,19 +165,20 @@ class Anvil:
             **({"load-state": self.state} if self.state.exists() else {}),
         }
         flags = ["--quiet", "--disable-min-priority-fee", "--no-request-size-limit"]
-        return [binary(), *flags, *(word for key, value in options.items() for word in (f"--{key}", str(value)))]
+        words = [word for key, value in options.items() for word in (f"--{key}", str(value))]
+        return [binary(), *flags, *words]
 
     def _wait(self, record: Record, deadline: float) -> None:
-        while record.alive and time.monotonic() < deadline:
+        while record.is_alive() and time.monotonic() < deadline:
             try:
                 found = int(rpc.call(self.url, "eth_chainId"), 16)
             except EngineError:
                 time.sleep(0.02)
                 continue
-            if record.alive and found == self.chain_id:
+            if record.is_alive() and found == self.chain_id:
                 return
             raise EngineError(f"the chain in {self.folder} has id {found}, not {self.chain_id}")
-        state = "does not answer" if record.alive else "ended while starting"
+        state = "does not answer" if record.is_alive() else "ended while starting"
         raise EngineError(f"Anvil in {self.folder} {state}: {tail(self.log)}")
 
     def _resume_clock(self) -> None:

@@ -93,7 +93,7 @@ class Ganache:
 
     def _answers(self, record: Record) -> bool:
         deadline = time.monotonic() + START_SECONDS
-        while record.alive and time.monotonic() < deadline:
+        while record.is_alive() and time.monotonic() < deadline:
             try:
                 return bool(int(rpc.call(self.rpc_url, "eth_chainId"), 16) == self.chain_id)
             except EngineError:

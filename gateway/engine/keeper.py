@@ -28,7 +28,7 @@ def keep(chain: Anvil) -> None:
     """
     record = chain.record
     dumped, pause = "", INTERVAL_SECONDS
-    while record and record.alive and chain.record == record:
+    while record and record.is_alive() and chain.record == record:
         try:
             if (latest := rpc.call(chain.url, "eth_blockNumber")) != dumped:
                 began = time.monotonic()

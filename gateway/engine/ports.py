@@ -26,7 +26,7 @@ def is_free(port: int) -> bool:
         return True
 
 
-def prefer(port: int | None, patience: float = 3.0) -> int:
+def prefer(port: int | None, patience: float = 0.0) -> int:
     """Returns ``port`` if it is free, so that clients find a restarted engine where it was; else another.
 
     Args:
@@ -34,8 +34,10 @@ def prefer(port: int | None, patience: float = 3.0) -> int:
         patience: seconds to wait for it: a killed process is gone a moment before its sockets are.
     """
     deadline = time.monotonic() + patience
-    while port and time.monotonic() < deadline:
+    while port:
         if is_free(port):
             return port
+        if time.monotonic() >= deadline:
+            break
         time.sleep(0.02)
     return free_port()

@@ -149,9 +149,9 @@ class Postgres:
             self.psql("SELECT 1")  # a server that was just killed looks alive a moment longer
         except EngineError:
             time.sleep(0.5)
-            if record.alive and not self._busy(record):
+            if record.is_alive() and not self._busy(record):
                 raise
-        return record if record.alive else None
+        return record if record.is_alive() else None
 
     def _busy(self, record: Record) -> bool:
         """Tells whether the server is there, and only its connections are all taken."""
@@ -162,7 +162,7 @@ class Postgres:
     def _running(self) -> Record | None:
         """Returns the running server: the one recorded, or the one that the data folder itself names."""
         record = self.record
-        if record and record.alive:
+        if record and record.is_alive():
             return record
         # A starter that was killed before it wrote the record leaves the server's own note.
         with suppress(OSError, ValueError, IndexError):
@@ -208,7 +208,7 @@ class Postgres:
 
     def _launch(self, who: RunAs) -> Record:
         previous = self.record
-        port = prefer(previous.port if previous else None)
+        port = previous.preferred_port() if previous else prefer(None)
         deadline = time.monotonic() + START_SECONDS
         while True:
             size = self.log.stat().st_size if self.log.exists() else 0
@@ -233,11 +233,11 @@ class Postgres:
     def _wait(self, record: Record, deadline: float) -> Record:
         """Waits until the server says in its own note that it is ready."""
         note = self.data / "postmaster.pid"
-        while record.alive and time.monotonic() < deadline:
+        while record.is_alive() and time.monotonic() < deadline:
             with suppress(OSError, IndexError):
                 lines = note.read_text().splitlines()
                 if lines[0] == str(record.pid) and lines[7].strip() == "ready":
                     return record
             time.sleep(0.02)
-        state = "is not ready in time" if record.alive else "ended while starting"
+        state = "is not ready in time" if record.is_alive() else "ended while starting"
         raise EngineError(f"PostgreSQL in {self.folder} {state}: {tail(self.log)}")

@@ -16,6 +16,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from gateway.engine.ports import prefer
+
 # Children of this program that are engines. Kept so that they can be reaped when they end: a dead child
 # that nobody waited for still looks like a process.
 _children: dict[int, subprocess.Popen[bytes]] = {}
@@ -70,8 +72,11 @@ class Record:
         """Returns the record to leave behind: no process, but the port, to be taken again."""
         return Record(0, "", self.port)
 
-    @property
-    def alive(self) -> bool:
+    def preferred_port(self) -> int:
+        """Returns the port to start on again: the same if it is free, or becomes so in a moment."""
+        return prefer(self.port, patience=3.0 if self.pid else 0.0)
+
+    def is_alive(self) -> bool:
         """Tells whether this very process is running."""
         return self.pid > 0 and _start_time(self.pid) == self.started
 
@@ -82,14 +87,14 @@ class Record:
             True once it has ended, False if it is still running after the last step.
         """
         for sign, seconds in steps:
-            if not self.alive:
+            if not self.is_alive():
                 return True
             with suppress(ProcessLookupError):
                 os.kill(self.pid, sign)
             deadline = time.monotonic() + seconds
-            while self.alive and time.monotonic() < deadline:
+            while self.is_alive() and time.monotonic() < deadline:
                 time.sleep(0.02)
-        return not self.alive
+        return not self.is_alive()
 
 
 def spawn(

@@ -91,7 +91,7 @@ class Engines:
         found = []
         for engine in (self.postgres, self.anvil):
             record = engine.record
-            if record and record.alive:
+            if record and record.is_alive():
                 found.append(EngineStatus(engine.name, True, record.pid, record.port))
             else:
                 found.append(EngineStatus(engine.name, False, None, None))

@@ -1,5 +1,8 @@
 """What the engine tests need of a chain: transactions from an account without funds."""
 
+import time
+from typing import Any
+
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
@@ -17,7 +20,7 @@ def new_account() -> LocalAccount:
 
 def send(url: str, account: LocalAccount, nonce: int, gas_price: int = 0) -> str:
     """Sends an empty transaction and returns its hash."""
-    transaction = {
+    transaction: dict[str, Any] = {
         "nonce": nonce,
         "to": RECIPIENT,
         "value": 0,
@@ -36,8 +39,6 @@ def height(url: str) -> int:
 
 def wait_for_height(url: str, wanted: int) -> None:
     """Waits until the chain has that many blocks; Anvil mines a moment after it answers."""
-    import time
-
     deadline = time.monotonic() + 10
     while height(url) < wanted:
         assert time.monotonic() < deadline, f"block {wanted} does not come"

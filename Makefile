@@ -56,17 +56,23 @@ down: setup ## Stop it
 
 # --- testing ---------------------------------------------------------------------------------------------
 
-.PHONY: test test-contracts test-gateway test-chains test-deep gas mutants
-test: test-contracts test-gateway test-chains ## All tests
+# Folders that have tests of their own kind, and are not run by test-gateway.
+APART := tests/contracts tests/chains tests/gas tests/mutants tests/scripts
+
+.PHONY: test test-contracts test-scripts test-gateway test-chains test-deep gas mutants
+test: test-contracts test-scripts test-gateway test-chains ## All tests
 
 test-contracts: setup ## Contract tests, in brownie
-	$(BROWNIE) test tests/contracts --network camellia-test
+	$(call when,tests/contracts,$(BROWNIE) test tests/contracts --network camellia-test)
 
-test-gateway: setup ## Gateway, engines, simulators
-	$(PYTEST) tests --ignore tests/contracts --ignore tests/chains --ignore tests/gas --ignore tests/mutants
+test-scripts: setup ## Admin scripts, in brownie
+	$(call when,tests/scripts,$(BROWNIE) test tests/scripts --network camellia-test)
 
-test-chains: setup ## The same end-to-end path on every chain client
-	$(PYTEST) tests/chains
+test-gateway: setup ## Gateway, engines, simulators, end to end
+	$(PYTEST) tests $(addprefix --ignore=,$(APART))
+
+test-chains: setup compile ## The same end-to-end path on every chain client
+	$(call when,tests/chains,$(PYTEST) tests/chains)
 
 test-deep: setup ## Stateful contract tests, at length
 	CAMELLIA_DEEP=1 $(BROWNIE) test tests/contracts --network camellia-test -m stateful
@@ -77,11 +83,48 @@ gas: setup ## Measure gas and write docs/gas.md
 mutants: setup ## Plant faults in the contracts; every one must be caught
 	$(VENV)/python tests/mutants/run.py
 
+# Runs a command if its folder is there: $(call when,folder,command)
+when = @if [ -d $(1) ]; then echo '$(2)'; $(2); else echo 'nothing in $(1) yet'; fi
+
+# --- contracts -------------------------------------------------------------------------------------------
+
+.PHONY: compile abi
+compile: setup # What changed; silent when nothing did
+	@$(BROWNIE) compile
+
+abi: compile ## Write deployments/abi from the contracts
+	$(VENV)/python tools/export_abi.py
+
+# --- reading over ----------------------------------------------------------------------------------------
+
+SOURCES := $(wildcard gateway simulators scripts tests tools bench)
+FORGE = $(firstword $(wildcard node_modules/@foundry-rs/forge-*/bin/forge) forge)
+
+.PHONY: lint format check-gateway-install
+lint: compile ## Style, types, import rules, sizes, stale files
+	$(VENV)/ruff check $(SOURCES)
+	$(VENV)/ruff format --check $(SOURCES)
+	$(VENV)/mypy $(SOURCES)
+	$(VENV)/lint-imports --no-cache --no-logo
+	$(VENV)/python tools/sizes.py
+	$(VENV)/python tools/check_tree.py
+	$(FORGE) fmt --check contracts
+	$(VENV)/python tools/export_abi.py --check
+
+format: setup ## Put every source in its shape
+	$(VENV)/ruff check --fix --exit-zero $(SOURCES)
+	$(VENV)/ruff format $(SOURCES)
+	$(FORGE) fmt contracts
+
+check-gateway-install: ## Check that the gateway installs without brownie
+	tools/check_gateway_install.sh
+
 # --- the rest --------------------------------------------------------------------------------------------
 
 .PHONY: clean help
 clean: ## Remove what can be made again; keeps .camellia, where a city's money may be
-	rm -rf .venv node_modules .make .solcx .home build reports *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv node_modules .make .solcx .home build reports cache out *.egg-info
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 help: ## This list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 24

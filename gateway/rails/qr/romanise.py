@@ -10,10 +10,15 @@ from __future__ import annotations
 import unicodedata
 from typing import Final
 
+
+def _letters(row: str) -> tuple[str, ...]:
+    return tuple(row.split())
+
+
 # In the order of Unicode; "-" is silent (an initial ieung, no final).
-_INITIALS: Final = tuple("g kk n d tt r m b pp s ss - j jj ch k t p h".split())
-_VOWELS: Final = tuple("a ae ya yae eo e yeo ye o wa wae oe yo u wo we wi yu eu ui i".split())
-_FINALS: Final = tuple("- k k k n n n t l k m l l l p l m p p t t ng t t k t p t".split())
+_INITIALS: Final = _letters("g kk n d tt r m b pp s ss - j jj ch k t p h")
+_VOWELS: Final = _letters("a ae ya yae eo e yeo ye o wa wae oe yo u wo we wi yu eu ui i")
+_FINALS: Final = _letters("- k k k n n n t l k m l l l p l m p p t t ng t t k t p t")
 _FIRST_SYLLABLE: Final = 0xAC00
 _LAST_SYLLABLE: Final = 0xD7A3
 

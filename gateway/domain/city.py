@@ -1,0 +1,180 @@
+"""One municipality's rules, brand and names, as `cities/<code>.toml` holds them.
+
+Whatever a city may decide for itself is here and nowhere in the code. The file is read once at start; a value
+out of range stops the program before it touches money.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import date, time
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from gateway.domain.business_days import BusinessCalendar
+from gateway.domain.order import PASS_LIFETIME_SECONDS
+from gateway.domain.participants import COHORTS, SalesBand
+from gateway.domain.programme import mask
+
+Won = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
+Seconds = Annotated[int, Field(gt=0, strict=True)]
+BasisPoints = Annotated[int, Field(ge=0, le=10_000, strict=True)]
+Language = Literal["ko", "en"]
+
+
+class _Part(BaseModel):
+    """A table of the file: fixed after reading, and without a word that nobody reads."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Name(_Part):
+    """The same name in both languages."""
+
+    ko: str = Field(min_length=1)
+    en: str = Field(min_length=1)
+
+
+class Brand(_Part):
+    """What people see of the currency."""
+
+    name: Name
+    city: Name
+    symbol: str = Field(pattern=r"^[A-Z]{2,6}$")
+    colour: str = Field(pattern=r"^#[0-9a-f]{6}$")
+    languages: tuple[Language, ...]
+    support_phone: str
+
+
+class Caps(_Part):
+    """O-4 to O-6, in won."""
+
+    holding_won: Won
+    purchase_month_won: Won
+    gift_month_won: Won
+
+
+class Acceptance(_Part):
+    """P-11: the sales bands where bought money is accepted."""
+
+    bands: tuple[Annotated[SalesBand, Field(strict=False)], ...]
+
+    @property
+    def mask(self) -> int:
+        """The bands as the contract holds them, one bit each."""
+        return mask(self.bands)
+
+
+class CashbackTerms(_Part):
+    """K-1: the terms of a campaign whose plan says nothing else."""
+
+    band_rates_bps: tuple[BasisPoints, BasisPoints, BasisPoints, BasisPoints]
+    cohort_bonus_bps: Annotated[tuple[BasisPoints, ...], Field(min_length=COHORTS, max_length=COHORTS)]
+    monthly_base_won: Won
+
+
+class CityAccount(_Part):
+    """The city's account at its bank."""
+
+    bank_code: str = Field(pattern=r"^[0-9]{3}$")
+    number: str = Field(pattern=r"^[0-9][0-9-]{0,32}[0-9]$")
+    holder: str = Field(min_length=1, max_length=140)
+
+
+class Bank(_Part):
+    """Where deposits arrive and payouts leave."""
+
+    account: CityAccount
+    initiating_party: str = Field(min_length=1, max_length=140)
+
+
+class Issue(_Part):
+    """O-3: the issuer's allowance, in won, and the banks whose deposits count."""
+
+    allowance_won: Won
+    banks: tuple[Annotated[str, Field(pattern=r"^[0-9]{3}$")], ...]
+
+
+class SettlementTerms(_Part):
+    """S-1 to S-6. `close_at` is Korean time."""
+
+    close_at: time
+    extra_holidays: tuple[date, ...] = ()
+    refund_float_won: Won
+
+
+class PaymentTerms(_Part):
+    """How long codes, orders and requests live."""
+
+    pass_seconds: Annotated[int, Field(gt=0, le=PASS_LIFETIME_SECONDS)]
+    pass_limit_won: Annotated[int, Field(gt=0, lt=2**32)]
+    order_seconds: Seconds
+    wait_seconds: Annotated[float, Field(ge=0, le=30)]
+    order_days: Annotated[int, Field(gt=0, le=365)]
+
+
+class JoinTerms(_Part):
+    """One-time codes, PIN tries and sessions."""
+
+    code_seconds: Seconds
+    code_tries: Annotated[int, Field(gt=0, le=10)]
+    codes_an_hour: Annotated[int, Field(gt=0)]
+    pin_tries: Annotated[int, Field(gt=0, le=10)]
+    pin_lock_seconds: Seconds
+    session_days: Annotated[int, Field(gt=0)]
+
+
+class Numbered(Name):
+    """A district or cohort: its number on chain and its names."""
+
+    number: int = Field(ge=0, le=255)
+
+
+class City(_Part):
+    """One municipality. `code` is the path part of its routes and its key in the Directory."""
+
+    code: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,19}$")
+    bank_code_name: str = Field(pattern=r"^[A-Z][A-Z0-9]{1,11}$")
+    brand: Brand
+    caps: Caps
+    acceptance: Acceptance
+    cashback: CashbackTerms
+    bank: Bank
+    issue: Issue
+    settlement: SettlementTerms
+    payment: PaymentTerms
+    join: JoinTerms
+    districts: Annotated[tuple[Numbered, ...], Field(min_length=1)]
+    cohorts: tuple[Numbered, ...] = ()
+
+    @model_validator(mode="after")
+    def _numbers_are_unique(self) -> City:
+        for numbered in (self.districts, self.cohorts):
+            if len({entry.number for entry in numbered}) != len(numbered):
+                raise ValueError("a district or cohort number occurs twice")
+        if any(not 0 < cohort.number < COHORTS for cohort in self.cohorts):
+            raise ValueError(f"a cohort is 1 to {COHORTS - 1}")
+        return self
+
+    @property
+    def calendar(self) -> BusinessCalendar:
+        """The city's business days (S-6)."""
+        return BusinessCalendar.with_extra(self.settlement.extra_holidays)
+
+    def has_district(self, number: int) -> bool:
+        """Whether the city has a district of that number."""
+        return any(district.number == number for district in self.districts)
+
+
+def load_city(file: Path) -> City:
+    """Read `cities/<code>.toml`.
+
+    Raises OSError when it cannot be read, ValueError (pydantic.ValidationError, tomllib.TOMLDecodeError) when it
+    is not a city, or its code is not the file's name.
+    """
+    city = City.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+    if city.code != file.stem:
+        raise ValueError(f"{file.name} holds the city {city.code!r}")
+    return city

@@ -49,8 +49,12 @@ class Campaign:
         return self.starts_at <= at < self.ends_at
 
     def rate_bps(self, band: SalesBand, cohort: int) -> int:
-        """Band rate + cohort bonus, in basis points (K-2)."""
-        return self.band_rates_bps[band] + self.cohort_bonus_bps[cohort]
+        """Band rate + cohort bonus, in basis points (K-2).
+
+        A band that earns nothing earns no bonus either.
+        """
+        rate = self.band_rates_bps[band]
+        return rate + self.cohort_bonus_bps[cohort] if rate else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +82,15 @@ def earn(
     """The cashback on the own-money part of a payment (K-2).
 
     `month_base_won` is the spending that already counted for the citizen this month. Without an
-    active campaign or with a rate of 0 nothing is earned and nothing counts. An empty budget earns
-    nothing though the spending counts: what the campaign cannot pay is not promised for later.
+    active campaign, at a rate of 0, or when the budget is empty, nothing is earned and nothing
+    counts. Where the budget only falls short, all of the spending counts.
     """
     if campaign is None or not campaign.is_active(at):
         return NO_EARNING
     rate = campaign.rate_bps(band, cohort)
     base = min(own_won, max(0, campaign.monthly_base_cap_won - month_base_won))
-    if not rate or not base:
-        return NO_EARNING
-    return Earning(base, rate, min(cashback_floor(base, rate), budget_left_won))
+    cashback = min(cashback_floor(base, rate), budget_left_won)
+    return Earning(base, rate, cashback) if cashback else NO_EARNING
 
 
 def cashback_floor(base_won: int, rate_bps: int) -> int:
@@ -131,7 +134,7 @@ def take_back(
     """The cashback that goes back when a refund returns own money (K-5, K-6).
 
     The arguments are the own money refunded of this payment in all, before and after this refund;
-    `credit_won` is the citizen's cashback credit to take from first. By comparing what the payment
+    `credit_won` is the citizen's cashback credit to take from first, expired or not. By comparing what the payment
     keeps before and after, many small refunds take back exactly what one large one would.
     Raises RefundError unless 0 ≤ before ≤ after ≤ the record's own money.
     """

@@ -71,7 +71,9 @@ class CashbackTerms(_Part):
     """K-1: the terms of a campaign whose plan says nothing else."""
 
     band_rates_bps: tuple[BasisPoints, BasisPoints, BasisPoints, BasisPoints]
-    cohort_bonus_bps: Annotated[tuple[BasisPoints, ...], Field(min_length=COHORTS, max_length=COHORTS)]
+    cohort_bonus_bps: Annotated[
+        tuple[BasisPoints, ...], Field(min_length=COHORTS, max_length=COHORTS)
+    ]
     monthly_base_won: Won
 
 

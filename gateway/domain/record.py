@@ -184,6 +184,17 @@ def parse_records(data: bytes) -> list[PaymentRecord]:
     ]
 
 
+def read_parts(word: bytes) -> tuple[Draw, ...]:
+    """The parts of a refund's event, laid out as w2 but with gaps where nothing went back (F-3).
+
+    In the order drawn. Raises RecordError for another length.
+    """
+    if len(word) != WORD_BYTES:
+        raise RecordError("the parts of a refund are one word of 32 bytes")
+    parts = (Draw(*_DRAW.unpack_from(word, i * _DRAW.size)) for i in range(MAX_DRAWS))
+    return tuple(part for part in parts if part.amount)
+
+
 def _draws(w2: bytes) -> tuple[Draw, ...]:
     """The draws of w2, up to the first empty place; nothing may follow it."""
     draws: list[Draw] = []

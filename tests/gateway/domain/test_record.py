@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.domain.errors import FieldError, RecordError
 from gateway.domain.reasons import Reason
-from gateway.domain.record import Draw, PaymentRecord, leaf, parse_records
+from gateway.domain.record import Draw, PaymentRecord, leaf, parse_records, read_parts
 
 RECORD = PaymentRecord(
     payment_id=bytes(range(16)),
@@ -136,6 +136,14 @@ def _patched(word: int, position: int, value: int) -> list[bytes]:
 def test_p8_a_record_that_no_chain_writes(word, position, value):
     with pytest.raises(RecordError):
         PaymentRecord.from_words(*_patched(word, position, value))
+
+
+def test_f3_the_parts_of_a_refund_may_have_gaps():
+    word = bytes.fromhex("000000000000" + "0102" + "00000fa0" + "00" * 20)
+    assert read_parts(word) == (Draw(0x0102, 4_000),)
+    assert read_parts(RECORD.to_words()[2]) == RECORD.draws
+    with pytest.raises(RecordError):
+        read_parts(word[1:])
 
 
 def test_p8_words_and_records_have_their_length():

@@ -76,7 +76,8 @@ def test_k2_within_the_months_base_cap():
 
 def test_k2_never_promises_what_the_budget_lacks():
     assert earned(10_000, budget=300) == cb.Earning(10_000, 1_000, 300)
-    assert earned(10_000, budget=0).cashback_won == 0
+    assert earned(10_000, budget=0) == cb.NO_EARNING  # and nothing of the month's base is used up
+    assert earned(9) == cb.NO_EARNING  # 0.9 won
 
 
 def test_k1_outside_the_window_nothing_is_earned():
@@ -85,6 +86,7 @@ def test_k1_outside_the_window_nothing_is_earned():
     assert amounts == [0, 10, 10, 0]
     assert earned(100, campaign=None) == cb.NO_EARNING
     assert earned(100, band=LARGE) == cb.NO_EARNING
+    assert earned(100, band=LARGE, cohort=1) == cb.NO_EARNING  # no bonus on nothing
 
 
 def test_k1_rate_and_bonus_are_at_most_the_whole():

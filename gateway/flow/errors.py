@@ -1,0 +1,104 @@
+"""What the flows raise. One handler in `gateway.api.problems` maps them to HTTP.
+
+FlowError
+├── NotFound            no such thing, or not yours: the two are not told apart
+├── Conflict            the same id with another body, or a state in which it cannot be done
+├── NotAllowed          the token is valid and may not do this
+├── Unauthenticated     no valid token
+├── WrongPin            with the tries that are left
+├── PinLocked           until a moment
+├── TooMany             a rate limit; retry after some seconds
+├── Invalid             a value that means nothing here
+└── Unavailable         an engine or provider is away; nothing was changed
+and `gateway.domain.reasons.Refused`, the refusal of a payment.
+"""
+
+from __future__ import annotations
+
+
+class FlowError(Exception):
+    """Root; `detail` is for the person who asked and holds no personal data."""
+
+    slug = "error"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class NotFound(FlowError):
+    """No such thing, or not yours."""
+
+    slug = "not-found"
+
+
+class Conflict(FlowError):
+    """It cannot be done in this state, or an id was used with another body."""
+
+    slug = "conflict"
+
+
+class IdReused(Conflict):
+    """An Idempotency-Key came back with another request."""
+
+    slug = "id-reused"
+
+
+class NotAllowed(FlowError):
+    """The token is valid and may not do this."""
+
+    slug = "not-allowed"
+
+
+class Unauthenticated(FlowError):
+    """No valid token."""
+
+    slug = "unauthenticated"
+
+
+class WrongCode(FlowError):
+    """A one-time code that does not fit, is used, or has expired."""
+
+    slug = "wrong-code"
+
+
+class WrongPin(FlowError):
+    """The payment PIN does not fit."""
+
+    slug = "wrong-pin"
+
+    def __init__(self, tries_left: int) -> None:
+        super().__init__("The payment PIN does not fit.")
+        self.tries_left = tries_left
+
+
+class TooMany(FlowError):
+    """A limit was reached; `retry_after` seconds from now it opens again."""
+
+    slug = "too-many-requests"
+
+    def __init__(self, detail: str, retry_after: int) -> None:
+        super().__init__(detail)
+        self.retry_after = max(1, retry_after)
+
+
+class PinLocked(TooMany):
+    """Too many wrong PINs."""
+
+    slug = "pin-locked"
+
+
+class Invalid(FlowError):
+    """A value that means nothing here; `field` names it."""
+
+    slug = "invalid"
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(detail)
+        self.field = field
+
+
+class Unavailable(FlowError):
+    """An engine or provider is away; nothing was changed and it may be tried again."""
+
+    slug = "unavailable"

@@ -1,0 +1,115 @@
+"""Payments with the money that they hold, passes, merchants' orders, refunds."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from gateway.store.metadata import currency_column, metadata, moment, won
+
+# A payment's row is also its hold: the hold ends by the very update that writes the outcome, so no crash can
+# leave the one without the other.
+payments = Table(
+    "payments",
+    metadata,
+    currency_column(),
+    Column("payment", Uuid, primary_key=True, comment="the client's id"),
+    Column("citizen", BigInteger, nullable=False),
+    Column("merchant", BigInteger, nullable=False),
+    won("amount"),
+    Column("kind", SmallInteger, nullable=False, comment="P-2 to P-4"),
+    Column("state", Text, nullable=False, comment="gateway.domain.payment"),
+    Column("reason", SmallInteger, nullable=False, server_default="0"),
+    Column("requested_by", Text, nullable=False, comment="role:subject; who may repeat the request"),
+    Column("request_hash", LargeBinary, nullable=False),
+    Column("order_reference", Text),
+    Column("nonce", BigInteger),
+    moment("expires_at"),
+    Column("order", LargeBinary, comment="128 bytes, signed (P-1); null when refused before signing"),
+    Column("held_own", BigInteger, nullable=False, server_default="0"),
+    Column("held_cashback", BigInteger, nullable=False, server_default="0"),
+    Column("held_city", JSONB, nullable=False, server_default="{}", comment="won by programme id"),
+    Column("batch_tx", Text, comment="reference of the batch's transaction in the outbox"),
+    Column("batch", BigInteger),
+    Column("batch_index", Integer),
+    Column("record", LargeBinary, comment="96 bytes, as the chain wrote it (P-8)"),
+    Column("refunded", BigInteger, nullable=False, server_default="0"),
+    moment("received_at", nullable=False),
+    moment("submitted_at"),
+    moment("decided_at"),
+    Index("ix_payments_currency_citizen_received_at", "currency", "citizen", "received_at", "payment"),
+    Index("ix_payments_currency_merchant_received_at", "currency", "merchant", "received_at", "payment"),
+    Index("ix_payments_held", "currency", "received_at", postgresql_where=text("state = 'held'")),
+    Index(
+        "ix_payments_holding",
+        "currency",
+        "citizen",
+        postgresql_where=text("state IN ('held', 'submitted')"),
+    ),
+    Index("ix_payments_currency_batch_batch_index", "currency", "batch", "batch_index"),
+)
+
+passes = Table(
+    "passes",
+    metadata,
+    currency_column(),
+    Column("token_hash", LargeBinary, primary_key=True),
+    Column("request", Uuid, nullable=False, comment="the client's Idempotency-Key"),
+    Column("member", Text, nullable=False),
+    Column("limit_won", BigInteger, nullable=False),
+    Column("nonce", BigInteger, nullable=False),
+    moment("created_at", nullable=False),
+    moment("expires_at", nullable=False),
+    Column("payment", Uuid, comment="the payment that used it"),
+    ForeignKeyConstraint(["currency", "member"], ["citizens.currency", "citizens.member"]),
+    Index("uq_passes_currency_member_request", "currency", "member", "request", unique=True),
+)
+
+merchant_orders = Table(
+    "merchant_orders",
+    metadata,
+    currency_column(),
+    Column("reference", Text, primary_key=True),
+    Column("merchant", BigInteger, nullable=False),
+    won("amount"),
+    Column("label", Text),
+    moment("created_at", nullable=False),
+    moment("expires_at", nullable=False),
+    Column("payment", Uuid, comment="the payment that paid it"),
+)
+
+refunds = Table(
+    "refunds",
+    metadata,
+    currency_column(),
+    Column("refund", Uuid, primary_key=True, comment="the client's id"),
+    Column("payment", Uuid, nullable=False),
+    Column("merchant", BigInteger, nullable=False),
+    Column("request_hash", LargeBinary, nullable=False),
+    won("amount"),
+    won("refunded_before"),
+    Column("state", Text, nullable=False, comment="held, submitted, confirmed, rejected"),
+    Column("reason", Text),
+    moment("requested_at", nullable=False),
+    moment("decided_at"),
+    ForeignKeyConstraint(["currency", "payment"], ["payments.currency", "payments.payment"]),
+    # F-1: a refund says how much was refunded before, so one at a time a payment.
+    Index(
+        "uq_refunds_one_at_a_time",
+        "currency",
+        "payment",
+        unique=True,
+        postgresql_where=text("state IN ('held', 'submitted')"),
+    ),
+    Index("ix_refunds_waiting", "currency", "requested_at", postgresql_where=text("state = 'held'")),
+)

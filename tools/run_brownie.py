@@ -26,6 +26,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / ".home"
+COMMAND = (str(ROOT / ".venv/bin/python"), str(ROOT / "tools/brownie_main.py"))
 SHARED = ("accounts", "hypothesis")
 ANVIL_FLAGS = "--order fifo --disable-min-priority-fee"
 
@@ -133,7 +134,7 @@ def compile_once(env: dict[str, str]) -> int:
         digest = sources_digest()
         if stamp.exists() and stamp.read_text() == digest and (ROOT / "build/contracts").is_dir():
             return 0
-        code = subprocess.call([str(ROOT / ".venv/bin/brownie"), "compile"], cwd=ROOT, env=env)
+        code = subprocess.call([*COMMAND, "compile"], cwd=ROOT, env=env)
         if code == 0:
             stamp.write_text(digest)
         return code
@@ -146,7 +147,7 @@ def main(args: list[str]) -> int:
         code = compile_once(env)
         if code or args == ["compile"]:
             return code
-        child = subprocess.Popen([str(ROOT / ".venv/bin/brownie"), *args], cwd=ROOT, env=env)
+        child = subprocess.Popen([*COMMAND, *args], cwd=ROOT, env=env)
         signal.signal(signal.SIGTERM, lambda *_: child.terminate())
         while True:
             try:

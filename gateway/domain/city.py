@@ -114,6 +114,7 @@ class PaymentTerms(_Part):
     pass_limit_won: Annotated[int, Field(gt=0, lt=2**32)]
     order_seconds: Seconds
     wait_seconds: Annotated[float, Field(ge=0, le=30)]
+    pin_step_seconds: Annotated[int, Field(ge=0, le=3600)]
     order_days: Annotated[int, Field(gt=0, le=365)]
 
 
@@ -126,6 +127,14 @@ class JoinTerms(_Part):
     pin_tries: Annotated[int, Field(gt=0, le=10)]
     pin_lock_seconds: Seconds
     session_days: Annotated[int, Field(gt=0)]
+
+
+class RoleTerms(_Part):
+    """A: seconds that what a dangerous role does is announced ahead; 0 = at once."""
+
+    admin_delay_seconds: Annotated[int, Field(ge=0, lt=2**32, strict=True)]
+    upgrader_delay_seconds: Annotated[int, Field(ge=0, lt=2**32, strict=True)]
+    recovery_delay_seconds: Annotated[int, Field(ge=0, lt=2**32, strict=True)]
 
 
 class Numbered(Name):
@@ -148,6 +157,7 @@ class City(_Part):
     settlement: SettlementTerms
     payment: PaymentTerms
     join: JoinTerms
+    roles: RoleTerms
     districts: Annotated[tuple[Numbered, ...], Field(min_length=1)]
     cohorts: tuple[Numbered, ...] = ()
 

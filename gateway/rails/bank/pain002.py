@@ -43,8 +43,8 @@ class Outcome(StrEnum):
 _PAID = frozenset({Status.SETTLED, Status.CREDITED})
 _RETURNED = frozenset({Status.REJECTED, Status.CANCELLED})
 
-# A file that the bank refuses because it has it already: nothing is said of the payouts themselves,
-# which were, or will be, paid by the first. DU01 to DU05 duplicates, AM05 duplication.
+# What the bank refuses because it has it already: nothing is said of the payouts themselves, which
+# were, or will be, paid by the first. DU01 to DU05 duplicates, AM05 duplication.
 _DUPLICATE_REASONS = frozenset({"DU01", "DU02", "DU03", "DU04", "DU05", "AM05"})
 
 
@@ -68,7 +68,10 @@ class PayoutStatus:
 
     @property
     def outcome(self) -> Outcome:
-        return _outcome(self.status)
+        """A payout refused as a duplicate is pending: its first sending decides."""
+        outcome = _outcome(self.status)
+        refused = outcome is Outcome.RETURNED and _speak_of_duplicate(self.reasons)
+        return Outcome.PENDING if refused else outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +88,7 @@ class StatusReport:
     @property
     def is_duplicate(self) -> bool:
         """The bank had the order already. No payout's fate follows from this report."""
-        return self.order_status is Status.REJECTED and any(
-            reason.code in _DUPLICATE_REASONS for reason in self.reasons
-        )
+        return self.order_status is Status.REJECTED and _speak_of_duplicate(self.reasons)
 
     def outcome_of(self, reference: str) -> Outcome:
         """The fate of a payout of the order: its own status, else the order's."""
@@ -182,6 +183,10 @@ def _reasons(element: Element) -> tuple[Reason, ...]:
     )
 
 
+def _speak_of_duplicate(reasons: tuple[Reason, ...]) -> bool:
+    return any(reason.code in _DUPLICATE_REASONS for reason in reasons)
+
+
 def _outcome(status: Status) -> Outcome:
     if status in _PAID:
         return Outcome.PAID
@@ -190,7 +195,7 @@ def _outcome(status: Status) -> Outcome:
 
 def _check(group: Element, report: StatusReport) -> None:
     """Refuse a report that contradicts itself: paying or giving back by it would be a guess."""
-    outcomes = Counter(payout.outcome for payout in report.payouts.values())
+    outcomes = Counter(_outcome(payout.status) for payout in report.payouts.values())
     said = None if report.order_status is None else _outcome(report.order_status)
     if said in (Outcome.PAID, Outcome.RETURNED) and set(outcomes) - {said}:
         raise group.error(f"the order is {report.order_status} but a payout in it is not")

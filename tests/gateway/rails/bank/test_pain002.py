@@ -61,6 +61,15 @@ def test_a_refused_duplicate_returns_no_payout(code: str) -> None:
     assert outcomes(in_payment, "A") == ["pending"]
 
 
+def test_a_refused_duplicate_line_returns_nothing() -> None:
+    report = parse(
+        pain002(
+            transaction("A", "RJCT", reason("DU04")), transaction("B", "RJCT", reason("AC04")), group=PART
+        )
+    )
+    assert outcomes(report, "A", "B") == ["pending", "returned"]
+
+
 def test_an_order_refused_for_another_reason_returns_all() -> None:
     report = parse(pain002(group="<GrpSts>RJCT</GrpSts>" + reason("AM10")))
     assert not report.is_duplicate

@@ -1,0 +1,76 @@
+"""What a mined transaction did, in a form that can be compared with what it did before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from gateway.domain.keccak import keccak256
+from gateway.domain.record import RECORD_BYTES
+
+BATCH_PROCESSED: Final = "0x" + keccak256(b"BatchProcessed(uint64,bytes32,uint256,bytes)").hex()
+
+_ACCEPTED_AT: Final = slice(36, 41)  # in a record: word 1, after the nonce (P-8)
+
+
+@dataclass(frozen=True, slots=True)
+class Mined:
+    """A transaction that the chain has carried out, `block_time` in seconds since 1970 UTC.
+
+    `outcome` is a digest of what it did to money, without the times of blocks; `logs_hash` of its logs
+    to the last byte. Not `succeeded`: it reverted, and `error` says why if that could be found out.
+    """
+
+    chain_id: int
+    tx_hash: bytes
+    block_number: int
+    block_hash: bytes
+    tx_index: int
+    block_time: int
+    succeeded: bool
+    outcome: bytes
+    logs_hash: bytes
+    logs: Sequence[Mapping[str, Any]] = field(repr=False)
+    error: str | None = None
+
+
+def mined(chain_id: int, receipt: Mapping[str, Any], block_time: int, error: str | None = None) -> Mined:
+    """Read a receipt as JSON-RPC gives it."""
+    succeeded = int(receipt["status"], 16) == 1
+    return Mined(
+        chain_id=chain_id,
+        tx_hash=bytes.fromhex(receipt["transactionHash"][2:]),
+        block_number=int(receipt["blockNumber"], 16),
+        block_hash=bytes.fromhex(receipt["blockHash"][2:]),
+        tx_index=int(receipt["transactionIndex"], 16),
+        block_time=block_time,
+        succeeded=succeeded,
+        outcome=keccak256(bytes((succeeded,)) + _digest(receipt["logs"], timeless=True)),
+        logs_hash=_digest(receipt["logs"], timeless=False),
+        logs=receipt["logs"],
+        error=error,
+    )
+
+
+def _digest(logs: Sequence[Mapping[str, Any]], *, timeless: bool) -> bytes:
+    parts = []
+    for log in logs:
+        data = bytes.fromhex(log["data"][2:])
+        if timeless and log["topics"] and log["topics"][0] == BATCH_PROCESSED:
+            data = _without_times(data)
+        topics = b"".join(bytes.fromhex(topic[2:]) for topic in log["topics"])
+        parts.append(keccak256(bytes.fromhex(log["address"][2:]) + topics + keccak256(data)))
+    return keccak256(b"".join(parts))
+
+
+def _without_times(data: bytes) -> bytes:
+    """A BatchProcessed's data without the root and the times in its records (P-8).
+
+    Layout: root, accepted, offset of records, their length, the records.
+    """
+    length = int.from_bytes(data[96:128], "big")
+    records = bytearray(data[128 : 128 + length])
+    for start in range(0, length, RECORD_BYTES):
+        records[start + _ACCEPTED_AT.start : start + _ACCEPTED_AT.stop] = bytes(5)
+    return data[32:64] + bytes(records)

@@ -134,8 +134,8 @@ def take_back(
     """The cashback that goes back when a refund returns own money (K-5, K-6).
 
     The arguments are the own money refunded of this payment in all, before and after this refund;
-    `credit_won` is the citizen's cashback credit to take from first, expired or not. By comparing what the payment
-    keeps before and after, many small refunds take back exactly what one large one would.
+    `credit_won` is the citizen's cashback credit to take from first, expired or not. By comparing
+    what the payment keeps before and after, many small refunds take back what one large one would.
     Raises RefundError unless 0 ≤ before ≤ after ≤ the record's own money.
     """
     if not 0 <= own_refunded_before_won <= own_refunded_after_won <= record.own:

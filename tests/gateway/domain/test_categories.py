@@ -51,6 +51,7 @@ def test_an_mcc_is_four_digits(mcc):
 def test_names_in_both_languages():
     assert category_name(Category.PHARMACY) == "Pharmacies"
     assert category_name(8, "ko") == "약국"
-    for unknown in (-1, 200):
+    assert category_name(0) == "Other"
+    for unknown in (-1, len(Category)):
         with pytest.raises(FieldError):
             category_name(unknown)

@@ -159,6 +159,25 @@ def test_p3_p4_values_that_do_not_fit_are_refused():
                 message(*wrong)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [{"kind": 256}, {"payment_id": bytes(17)}, {"amount": 2**32}, {"pass_limit": -1}]
+    + [{"expires_at": 2**40}],
+)
+def test_p1_values_that_do_not_fit_an_order_are_refused(wrong):
+    fields = {"kind": 1, "payment_id": bytes(16), "citizen": 1, "merchant": 1, "amount": 1}
+    fields |= {"nonce": 1, "expires_at": 1}
+    with pytest.raises(FieldError):
+        BatchOrder(**{**fields, **wrong})
+
+
+def test_p5_a_chain_id_is_a_uint256():
+    assert Domain(2**256 - 1, bytes(20)).separator
+    for chain_id in (2**256, -1):
+        with pytest.raises(FieldError):
+            Domain(chain_id, bytes(20))
+
+
 def test_the_type_strings_name_each_member_once():
     for message in (ORDER, PASS, CardConsent(1, 2, 3, 4)):
         names = re.findall(r" (\w+)[,)]", message.TYPE)

@@ -66,6 +66,8 @@ def test_m4_balance_by_hand():
         {"id": 0},
         {"id": 2**16},
         {"districts": 2**256},
+        {"categories": -1},
+        {"starts_at": -1},
         {"sales_bands": 16},
         {"tier_amounts_won": (1,) * 9},
         {"expires_at": 2**40},
@@ -97,6 +99,10 @@ def test_m2_a_roll_reads_back(tiers):
         chunk = chunks.get(pr.chunk_of(citizen), b"")
         assert pr.roll_tier(chunk, citizen) == tiers.get(citizen, 0)
     assert all(len(chunk) <= 16_384 for chunk in chunks.values())
+
+
+def test_m2_a_whole_chunk_has_16384_bytes():
+    assert list(pr.unpack_roll(0, bytes(16_383) + b"\x18")) == [(32_766, 1), (32_767, 8)]
 
 
 @pytest.mark.parametrize("tiers", [{1: 0}, {1: 9}, {0: 1}, {2**32: 1}])

@@ -71,7 +71,8 @@ def test_k2_by_hand():
 def test_k2_within_the_months_base_cap():
     assert earned(30_000, base=480_000) == cb.Earning(20_000, 1_000, 2_000)
     assert earned(30_000, base=500_000) == cb.NO_EARNING
-    assert earned(30_000, base=600_000) == cb.NO_EARNING  # the cap was lowered in mid-month
+    whole = replace(CAMPAIGN, band_rates_bps=(10_000,) * 4, cohort_bonus_bps=(0,) * 12)
+    assert earned(30_000, base=500_001, campaign=whole) == cb.NO_EARNING  # the cap was lowered
 
 
 def test_k2_never_promises_what_the_budget_lacks():
@@ -97,10 +98,18 @@ def test_k1_rate_and_bonus_are_at_most_the_whole():
         {"band_rates_bps": (-1, 0, 0, 0)},
         {"cohort_bonus_bps": (1,) + (0,) * 11},
         {"cohort_bonus_bps": (0,) * 11},
+        {"band_rates_bps": (2**16, 0, 0, 0)},
+        {"cohort_bonus_bps": (0, -1) + (0,) * 10},
         {"id": 2**16},
     ):
         with pytest.raises(FieldError):
             replace(CAMPAIGN, **wrong)
+
+
+def test_k1_no_bonus_unless_said():
+    plain = cb.Campaign(id=1, starts_at=0, ends_at=1, band_rates_bps=(1_000, 0, 0, 0))
+    assert [plain.rate_bps(SMALL, cohort) for cohort in range(12)] == [1_000] * 12
+    assert plain.monthly_base_cap_won == 500_000
 
 
 def test_k4_credit_lives_sixty_months():

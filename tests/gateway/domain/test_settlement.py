@@ -15,7 +15,12 @@ won = st.integers(0, 10**12)
 
 @pytest.mark.parametrize(
     ("balance", "owed", "escrow", "to_float", "still_owed"),
-    [(50_000, 0, 50_000, 0, 0), (50_000, 20_000, 30_000, 20_000, 0), (5, 20, 0, 5, 15)],
+    [
+        (50_000, 0, 50_000, 0, 0),
+        (50_000, 20_000, 30_000, 20_000, 0),
+        (5, 20, 0, 5, 15),
+        (6, 5, 1, 5, 0),
+    ],
 )
 def test_s1_a_line_by_hand(balance, owed, escrow, to_float, still_owed):
     line = settlement.settle_line(3, balance_won=balance, owed_won=owed)

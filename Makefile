@@ -11,27 +11,28 @@ BROWNIE := tools/brownie
 PYTEST := $(VENV)/python -m pytest -p no:pytest-brownie
 
 export SOLCX_BINARY_PATH := $(CURDIR)/.solcx
-export SABOTAGE
+# SABOTAGE=1 on the command line reaches the programs by itself: make exports such variables.
 
 # --- setting up ------------------------------------------------------------------------------------------
 
+# The stamps lie inside what they vouch for, so that removing a folder removes its stamp.
 .PHONY: setup
-setup: .make/python .make/node $(SOLC) ## Install everything into the checkout (every target does this first)
+setup: .venv/.installed node_modules/.installed $(SOLC) ## Install into the checkout; every target does it first
 
-.make/venv:
+.venv/.made:
 	$(PYTHON) -m venv --clear .venv
-	@mkdir -p .make && touch $@
+	@touch $@
 
-.make/python: .make/venv requirements.lock pyproject.toml
+.venv/.installed: .venv/.made requirements.lock pyproject.toml
 	$(VENV)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(VENV)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.make/node: package.json package-lock.json .npmrc
+node_modules/.installed: package.json package-lock.json .npmrc
 	npm ci --no-progress --loglevel=error
-	@mkdir -p .make && touch $@
+	@touch $@
 
-$(SOLC): .make/node tools/solc.cjs
+$(SOLC): node_modules/.installed tools/solc.cjs
 	node tools/solc.cjs --install $@
 	@touch $@
 
@@ -123,7 +124,7 @@ check-gateway-install: ## Check that the gateway installs without brownie
 
 .PHONY: clean help
 clean: ## Remove what can be made again; keeps .camellia, where a city's money may be
-	rm -rf .venv node_modules .make .solcx .home build reports cache out *.egg-info
+	rm -rf .venv node_modules .solcx .home build reports cache out *.egg-info
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 help: ## This list

@@ -88,9 +88,22 @@ class RoleAccount:
         raw = kind + rlp.encode([*fields, v, int.from_bytes(signature.r, "big"), signature.s])
         return SignedTransaction(raw, keccak256(raw))
 
+    def sign_filler(self, nonce: int, chain_id: int) -> SignedTransaction:
+        """Sign a transaction that does nothing but use up a nonce."""
+        return self.sign_transaction(Call(self.address, b"", 21_000), nonce, chain_id)
+
     def sign_digest(self, digest: bytes) -> CompactSignature:
         """Sign 32 bytes, of a permit for example."""
         return sign_digest(self._key, digest)
+
+
+def call_of(raw: bytes) -> Call:
+    """The call that some signed bytes of ours carry."""
+    if raw[:1] == _DYNAMIC_FEE:
+        _, _, _, _, gas, to, _, data, *_ = rlp.decode(raw[1:])
+    else:
+        _, _, gas, to, _, data, *_ = rlp.decode(raw)
+    return Call(to, data, int.from_bytes(gas, "big"))
 
 
 # --- keystores --------------------------------------------------------------------------------

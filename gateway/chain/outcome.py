@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from gateway.chain.decode import Decoder
+from gateway.chain.errors import CallReverted, NodeRefused
+from gateway.chain.node import Node
 from gateway.domain.keccak import keccak256
 from gateway.domain.record import RECORD_BYTES
 
@@ -74,3 +77,61 @@ def _without_times(data: bytes) -> bytes:
     for start in range(0, length, RECORD_BYTES):
         records[start + _ACCEPTED_AT.start : start + _ACCEPTED_AT.stop] = bytes(5)
     return data[32:64] + bytes(records)
+
+
+async def see_mined(
+    node: Node, chain_id: int, tx_hashes: Sequence[bytes], decoder: Decoder | None = None
+) -> list[Mined | None]:
+    """What became of some transactions; None for each that is not mined.
+
+    With a decoder, a reverted one says why: the call is made again on the state that it left, which is
+    what a node without tracing can tell. Raises NodeUnreachable.
+    """
+    receipts = await node.receipts(tx_hashes)
+    times = await _block_times(node, [receipt for receipt in receipts if receipt])
+    found: list[Mined | None] = []
+    for receipt in receipts:
+        if receipt is None or receipt["blockHash"] not in times:
+            found.append(None)  # or its block vanished between the two questions
+            continue
+        reverted = int(receipt["status"], 16) != 1
+        error = await why_reverted(node, receipt, decoder) if reverted and decoder else None
+        found.append(mined(chain_id, receipt, times[receipt["blockHash"]], error))
+    return found
+
+
+async def why_reverted(node: Node, receipt: Mapping[str, Any], decoder: Decoder) -> str:
+    """The contract's error in words such as ``DepositAlreadyIssued(depositRef=0x…)``."""
+    transaction = await node.call("eth_getTransactionByHash", receipt["transactionHash"])
+    if transaction is None:
+        return "reverted"
+    if int(receipt["gasUsed"], 16) == int(transaction["gas"], 16):
+        return "out of gas"
+    request = {key: transaction[key] for key in ("from", "to", "gas")}
+    request["data"] = transaction.get("input") or transaction.get("data")
+    try:
+        await node.call("eth_call", request, receipt["blockNumber"])
+    except NodeRefused as refused:
+        reverted = decoder.reverted(refused)
+        if isinstance(reverted, CallReverted) and reverted.name:
+            values = ", ".join(f"{name}={_shown(value)}" for name, value in reverted.values.items())
+            return f"{reverted.name}({values})"
+        return refused.message
+    return "reverted"
+
+
+async def _block_times(node: Node, receipts: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Block time by block hash. Newer nodes say it in the receipt; the others are asked."""
+    times = {
+        receipt["blockHash"]: int(receipt["blockTimestamp"], 16)
+        for receipt in receipts
+        if receipt.get("blockTimestamp")
+    }
+    unknown = {receipt["blockHash"] for receipt in receipts} - times.keys()
+    headers = await node.results([("eth_getBlockByHash", (name, False)) for name in unknown])
+    times.update((header["hash"], int(header["timestamp"], 16)) for header in headers if header is not None)
+    return times
+
+
+def _shown(value: object) -> str:
+    return "0x" + value.hex() if isinstance(value, bytes) else str(value)

@@ -3,8 +3,6 @@
 A row is written in the transaction of the business change that causes it, so the one is never without
 the other. States: queued (asked for) → stored (nonce taken, signed) → sent → mined (with its outcome). A
 mined row whose block the chain has lost goes back to stored, with the same bytes (`mark_lost`).
-
-All functions take the caller's connection and leave the commit to the caller.
 """
 
 from __future__ import annotations
@@ -80,308 +78,300 @@ def _entry(row: RowMapping) -> OutboxEntry:
     return OutboxEntry(**row)
 
 
-# --- for the flows ----------------------------------------------------------------------------
+class Outbox:
+    """The outbox of one chain. Every method takes the caller's connection and leaves the commit to it."""
 
+    def __init__(self, chain_id: int) -> None:
+        self.chain_id = chain_id
 
-async def enqueue(
-    conn: AsyncConnection,
-    call: Call,
-    *,
-    currency: str,
-    chain_id: int,
-    account: bytes,
-    kind: str,
-    reference: str,
-    at: int,
-) -> OutboxEntry:
-    """Ask for a transaction in the caller's own database transaction; its relayer does the rest.
+    # --- for the flows ----------------------------------------
 
-    The same (currency, kind, reference) again changes nothing and returns the first row: one business
-    action makes one transaction. To try an action anew after a revert, use another reference.
-    """
-    row = (
-        (
-            await conn.execute(
-                text(f"""
-                INSERT INTO outbox_transaction
-                    (currency, chain_id, account, kind, reference, destination, calldata, gas,
-                     state, created_at)
-                VALUES (:currency, :chain_id, :account, :kind, :reference, :destination, :calldata,
-                        :gas, 'queued', :at)
-                ON CONFLICT (currency, kind, reference) DO NOTHING
-                RETURNING {_COLUMNS}"""),
-                {
-                    "currency": currency,
-                    "chain_id": chain_id,
-                    "account": account,
-                    "kind": kind,
-                    "reference": reference,
-                    "destination": call.to,
-                    "calldata": call.data,
-                    "gas": call.gas,
-                    "at": at,
-                },
+    async def enqueue(
+        self,
+        conn: AsyncConnection,
+        call: Call,
+        *,
+        currency: str,
+        account: bytes,
+        kind: str,
+        reference: str,
+        at: int,
+    ) -> OutboxEntry:
+        """Ask for a transaction in the caller's own database transaction; its relayer does the rest.
+
+        The same (currency, kind, reference) again changes nothing and returns the first row: one business
+        action makes one transaction. To try an action anew after a revert, use another reference.
+        """
+        row = (
+            (
+                await conn.execute(
+                    text(f"""
+                    INSERT INTO outbox_transaction
+                        (currency, chain_id, account, kind, reference, destination, calldata, gas,
+                         state, created_at)
+                    VALUES (:currency, :chain_id, :account, :kind, :reference, :destination, :calldata,
+                            :gas, 'queued', :at)
+                    ON CONFLICT (currency, kind, reference) DO NOTHING
+                    RETURNING {_COLUMNS}"""),
+                    {
+                        "currency": currency,
+                        "chain_id": self.chain_id,
+                        "account": account,
+                        "kind": kind,
+                        "reference": reference,
+                        "destination": call.to,
+                        "calldata": call.data,
+                        "gas": call.gas,
+                        "at": at,
+                    },
+                )
             )
+            .mappings()
+            .one_or_none()
         )
-        .mappings()
-        .one_or_none()
-    )
-    if row is not None:
-        return _entry(row)
-    found = await get(conn, currency=currency, kind=kind, reference=reference)
-    if found is None:
-        raise LookupError(f"{kind} {reference} of {currency} was there and is gone")
-    return found
+        if row is not None:
+            return _entry(row)
+        found = await self.get(conn, currency=currency, kind=kind, reference=reference)
+        if found is None:
+            raise LookupError(f"{kind} {reference} of {currency} was there and is gone")
+        return found
 
+    async def get(
+        self, conn: AsyncConnection, *, currency: str, kind: str, reference: str
+    ) -> OutboxEntry | None:
+        """The transaction of a business action; None if none was asked for."""
+        row = (
+            (
+                await conn.execute(
+                    text(f"""
+                    SELECT {_COLUMNS} FROM outbox_transaction
+                    WHERE currency = :currency AND kind = :kind AND reference = :reference"""),
+                    {"currency": currency, "kind": kind, "reference": reference},
+                )
+            )
+            .mappings()
+            .one_or_none()
+        )
+        return _entry(row) if row is not None else None
 
-async def get(conn: AsyncConnection, *, currency: str, kind: str, reference: str) -> OutboxEntry | None:
-    """The transaction of a business action; None if none was asked for."""
-    row = (
-        (
-            await conn.execute(
-                text(f"""
+    async def get_many(self, conn: AsyncConnection, ids: Sequence[int]) -> list[OutboxEntry]:
+        """Rows by id, in the order of the ids."""
+        rows = await conn.execute(
+            text(f"SELECT {_COLUMNS} FROM outbox_transaction WHERE id = ANY(:ids) ORDER BY id"),
+            {"ids": list(ids)},
+        )
+        return [_entry(row) for row in rows.mappings()]
+
+    # --- for the relayers ----------------------------------------
+
+    async def open_account(self, conn: AsyncConnection, account: bytes, chain_nonce: int) -> int:
+        """Know an account from now on; returns its next nonce, never below `chain_nonce`.
+
+        The chain's own count only matters for an account that is new here, or that was used by someone
+        else (an admin script); for all others it lags behind what is stored.
+        """
+        return int(
+            (
+                await conn.execute(
+                    text("""
+                        INSERT INTO outbox_account AS a (chain_id, account, next_nonce)
+                        VALUES (:chain_id, :account, :nonce)
+                        ON CONFLICT (chain_id, account) DO UPDATE
+                            SET next_nonce = GREATEST(a.next_nonce, EXCLUDED.next_nonce)
+                        RETURNING next_nonce"""),
+                    {"chain_id": self.chain_id, "account": account, "nonce": chain_nonce},
+                )
+            ).scalar_one()
+        )
+
+    async def take_nonces(self, conn: AsyncConnection, account: bytes, count: int) -> int:
+        """Take `count` nonces and return the first. Holds the account until the caller's commit."""
+        return int(
+            (
+                await conn.execute(
+                    text("""
+                        UPDATE outbox_account SET next_nonce = next_nonce + :count
+                        WHERE chain_id = :chain_id AND account = :account
+                        RETURNING next_nonce - :count"""),
+                    {"chain_id": self.chain_id, "account": account, "count": count},
+                )
+            ).scalar_one()
+        )
+
+    async def queued(self, conn: AsyncConnection, account: bytes, limit: int) -> list[OutboxEntry]:
+        """The account's rows that are not signed yet, oldest first, locked for the caller."""
+        rows = await conn.execute(
+            text(f"""
                 SELECT {_COLUMNS} FROM outbox_transaction
-                WHERE currency = :currency AND kind = :kind AND reference = :reference"""),
-                {"currency": currency, "kind": kind, "reference": reference},
-            )
+                WHERE chain_id = :chain_id AND account = :account AND state = 'queued'
+                ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED"""),
+            {"chain_id": self.chain_id, "account": account, "limit": limit},
         )
-        .mappings()
-        .one_or_none()
-    )
-    return _entry(row) if row is not None else None
+        return [_entry(row) for row in rows.mappings()]
 
+    async def store_signed(
+        self,
+        conn: AsyncConnection,
+        signed: Iterable[tuple[int, int, bytes, bytes]],
+        *,
+        at: int,
+        error: str | None = None,
+    ) -> None:
+        """Keep the signed bytes of rows: (id, nonce, transaction hash, raw).
 
-async def get_many(conn: AsyncConnection, ids: Sequence[int]) -> list[OutboxEntry]:
-    """Rows by id, in the order of the ids."""
-    rows = await conn.execute(
-        text(f"SELECT {_COLUMNS} FROM outbox_transaction WHERE id = ANY(:ids) ORDER BY id"),
-        {"ids": list(ids)},
-    )
-    return [_entry(row) for row in rows.mappings()]
+        With `error` the row was given up, and the bytes only use up its nonce.
+        """
+        ids, nonces, hashes, raws = zip(*signed, strict=True)
+        await conn.execute(
+            text("""
+                UPDATE outbox_transaction AS t
+                SET nonce = s.nonce, tx_hash = s.tx_hash, raw = s.raw, calldata = NULL,
+                    state = 'stored', stored_at = :at, error = :error,
+                    given_up = CAST(:error AS text) IS NOT NULL
+                FROM unnest(CAST(:ids AS bigint[]), CAST(:nonces AS bigint[]),
+                            CAST(:hashes AS bytea[]), CAST(:raws AS bytea[]))
+                     AS s (id, nonce, tx_hash, raw)
+                WHERE t.id = s.id"""),
+            {
+                "ids": list(ids),
+                "nonces": list(nonces),
+                "hashes": list(hashes),
+                "raws": list(raws),
+                "at": at,
+                "error": error,
+            },
+        )
 
+    async def release_nonces(self, conn: AsyncConnection, ids: Sequence[int]) -> None:
+        """Forget the nonces of rows whose nonces someone else used; `store_signed` gives new ones."""
+        await conn.execute(
+            text("UPDATE outbox_transaction SET nonce = NULL WHERE id = ANY(:ids)"), {"ids": list(ids)}
+        )
 
-# --- for the relayers -------------------------------------------------------------------------
+    async def unmined(self, conn: AsyncConnection, account: bytes) -> list[OutboxEntry]:
+        """The account's signed rows that are not mined, in the order of their nonces."""
+        rows = await conn.execute(
+            text(f"""
+                SELECT {_COLUMNS} FROM outbox_transaction
+                WHERE chain_id = :chain_id AND account = :account AND {OPEN}
+                ORDER BY nonce"""),
+            {"chain_id": self.chain_id, "account": account},
+        )
+        return [_entry(row) for row in rows.mappings()]
 
+    async def mark_mined(self, conn: AsyncConnection, mined: Sequence[Mined], *, at: int) -> None:
+        """Write where rows were mined and with what outcome, found by their hashes.
 
-async def open_account(conn: AsyncConnection, chain_id: int, account: bytes, chain_nonce: int) -> int:
-    """Know an account from now on; returns its next nonce, never below `chain_nonce`.
+        A row that is marked already with the same block stays as it is.
+        """
+        if not mined:
+            return
+        columns: dict[str, list[Any]] = {
+            "hashes": [m.tx_hash for m in mined],
+            "numbers": [m.block_number for m in mined],
+            "block_hashes": [m.block_hash for m in mined],
+            "indexes": [m.tx_index for m in mined],
+            "times": [m.block_time for m in mined],
+            "succeeded": [m.succeeded for m in mined],
+            "errors": [m.error for m in mined],
+            "outcomes": [m.outcome for m in mined],
+            "logs": [m.logs_hash for m in mined],
+        }
+        await conn.execute(
+            text("""
+                UPDATE outbox_transaction AS t
+                SET state = 'mined', block_number = m.number, block_hash = m.block_hash,
+                    tx_index = m.tx_index, block_time = m.block_time,
+                    succeeded = m.succeeded AND NOT t.given_up,
+                    error = CASE WHEN t.given_up THEN t.error ELSE m.error END, outcome = m.outcome,
+                    logs_hash = m.logs_hash, sent_at = COALESCE(t.sent_at, :at), mined_at = :at
+                FROM unnest(CAST(:hashes AS bytea[]), CAST(:numbers AS bigint[]),
+                            CAST(:block_hashes AS bytea[]), CAST(:indexes AS int[]),
+                            CAST(:times AS bigint[]), CAST(:succeeded AS boolean[]),
+                            CAST(:errors AS text[]), CAST(:outcomes AS bytea[]),
+                            CAST(:logs AS bytea[]))
+                     AS m (tx_hash, number, block_hash, tx_index, block_time, succeeded, error,
+                           outcome, logs_hash)
+                WHERE t.chain_id = :chain_id AND t.tx_hash = m.tx_hash
+                  AND t.block_hash IS DISTINCT FROM m.block_hash"""),
+            {**columns, "at": at, "chain_id": self.chain_id},
+        )
 
-    The chain's own count only matters for an account that is new here, or that was used by someone
-    else (an admin script); for all others it lags behind what is stored.
-    """
-    return int(
-        (
-            await conn.execute(
-                text("""
-                    INSERT INTO outbox_account AS a (chain_id, account, next_nonce)
-                    VALUES (:chain_id, :account, :nonce)
-                    ON CONFLICT (chain_id, account) DO UPDATE
-                        SET next_nonce = GREATEST(a.next_nonce, EXCLUDED.next_nonce)
-                    RETURNING next_nonce"""),
-                {"chain_id": chain_id, "account": account, "nonce": chain_nonce},
-            )
-        ).scalar_one()
-    )
+    async def mark_sent(self, conn: AsyncConnection, ids: Sequence[int], *, at: int) -> None:
+        """Note that the node has taken rows."""
+        await conn.execute(
+            text("""
+                UPDATE outbox_transaction SET state = 'sent', sent_at = :at
+                WHERE id = ANY(:ids) AND state = 'stored'"""),
+            {"ids": list(ids), "at": at},
+        )
 
+    # --- for the repair ----------------------------------------
 
-async def take_nonces(conn: AsyncConnection, chain_id: int, account: bytes, count: int) -> int:
-    """Take `count` nonces and return the first. Holds the account until the caller's commit."""
-    return int(
-        (
-            await conn.execute(
-                text("""
-                    UPDATE outbox_account SET next_nonce = next_nonce + :count
-                    WHERE chain_id = :chain_id AND account = :account
-                    RETURNING next_nonce - :count"""),
-                {"chain_id": chain_id, "account": account, "count": count},
-            )
-        ).scalar_one()
-    )
+    async def mined_blocks(
+        self, conn: AsyncConnection, below: int | None, limit: int
+    ) -> list[tuple[int, bytes]]:
+        """(number, hash) of blocks that hold rows, newest first; below a number if given."""
+        rows = await conn.execute(
+            text("""
+                SELECT DISTINCT block_number, block_hash FROM outbox_transaction
+                WHERE chain_id = :chain_id AND state = 'mined'
+                  AND block_number < COALESCE(:below, 9223372036854775807)
+                ORDER BY block_number DESC LIMIT :limit"""),
+            {"chain_id": self.chain_id, "below": below, "limit": limit},
+        )
+        return [(number, block_hash) for number, block_hash in rows]
 
+    async def mark_lost(self, conn: AsyncConnection, above: int, *, at: int) -> int:
+        """Put back what was mined in blocks above `above`, which the chain has lost; how many rows.
 
-async def queued(conn: AsyncConnection, chain_id: int, account: bytes, limit: int) -> list[OutboxEntry]:
-    """The account's rows that are not signed yet, oldest first, locked for the caller."""
-    rows = await conn.execute(
-        text(f"""
-            SELECT {_COLUMNS} FROM outbox_transaction
-            WHERE chain_id = :chain_id AND account = :account AND state = 'queued'
-            ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED"""),
-        {"chain_id": chain_id, "account": account, "limit": limit},
-    )
-    return [_entry(row) for row in rows.mappings()]
+        What it did then is kept in outbox_replay until it has been mined again and compared.
+        """
+        await conn.execute(
+            text("""
+                INSERT INTO outbox_replay
+                    (chain_id, transaction_id, block_number, block_hash, tx_index, block_time,
+                     succeeded, outcome, logs_hash, lost_at)
+                SELECT chain_id, id, block_number, block_hash, tx_index, block_time,
+                       succeeded, outcome, logs_hash, :at
+                FROM outbox_transaction
+                WHERE chain_id = :chain_id AND state = 'mined' AND block_number > :above
+                ORDER BY block_number, tx_index
+                ON CONFLICT (transaction_id, block_hash) DO NOTHING"""),
+            {"chain_id": self.chain_id, "above": above, "at": at},
+        )
+        result = await conn.execute(
+            text("""
+                UPDATE outbox_transaction
+                SET state = 'stored', block_number = NULL, block_hash = NULL, tx_index = NULL,
+                    block_time = NULL, succeeded = NULL, outcome = NULL, logs_hash = NULL,
+                    error = CASE WHEN given_up THEN error END
+                WHERE chain_id = :chain_id AND state = 'mined' AND block_number > :above"""),
+            {"chain_id": self.chain_id, "above": above},
+        )
+        return result.rowcount
 
+    async def open_replays(self, conn: AsyncConnection) -> list[Replay]:
+        """What is still to be sent again, in the order in which the chain had it."""
+        rows = await conn.execute(
+            text("""
+                SELECT r.id, r.transaction_id, t.account, t.nonce, t.tx_hash, t.raw, r.block_number,
+                       r.tx_index, r.block_time, r.succeeded, r.outcome, r.logs_hash
+                FROM outbox_replay r JOIN outbox_transaction t ON t.id = r.transaction_id
+                WHERE r.chain_id = :chain_id AND r.replayed_at IS NULL
+                ORDER BY r.block_number, r.tx_index"""),
+            {"chain_id": self.chain_id},
+        )
+        return [Replay(**row) for row in rows.mappings()]
 
-async def store_signed(
-    conn: AsyncConnection,
-    signed: Iterable[tuple[int, int, bytes, bytes]],
-    *,
-    at: int,
-    error: str | None = None,
-) -> None:
-    """Keep the signed bytes of rows: (id, nonce, transaction hash, raw).
-
-    With `error` the row was given up, and the bytes only use up its nonce.
-    """
-    ids, nonces, hashes, raws = zip(*signed, strict=True)
-    await conn.execute(
-        text("""
-            UPDATE outbox_transaction AS t
-            SET nonce = s.nonce, tx_hash = s.tx_hash, raw = s.raw, calldata = NULL,
-                state = 'stored', stored_at = :at, error = :error,
-                given_up = CAST(:error AS text) IS NOT NULL
-            FROM unnest(CAST(:ids AS bigint[]), CAST(:nonces AS bigint[]),
-                        CAST(:hashes AS bytea[]), CAST(:raws AS bytea[]))
-                 AS s (id, nonce, tx_hash, raw)
-            WHERE t.id = s.id"""),
-        {
-            "ids": list(ids),
-            "nonces": list(nonces),
-            "hashes": list(hashes),
-            "raws": list(raws),
-            "at": at,
-            "error": error,
-        },
-    )
-
-
-async def release_nonces(conn: AsyncConnection, ids: Sequence[int]) -> None:
-    """Forget the nonces of rows whose nonces someone else used; `store_signed` gives new ones."""
-    await conn.execute(
-        text("UPDATE outbox_transaction SET nonce = NULL WHERE id = ANY(:ids)"), {"ids": list(ids)}
-    )
-
-
-async def unmined(conn: AsyncConnection, chain_id: int, account: bytes) -> list[OutboxEntry]:
-    """The account's signed rows that are not mined, in the order of their nonces."""
-    rows = await conn.execute(
-        text(f"""
-            SELECT {_COLUMNS} FROM outbox_transaction
-            WHERE chain_id = :chain_id AND account = :account AND {OPEN}
-            ORDER BY nonce"""),
-        {"chain_id": chain_id, "account": account},
-    )
-    return [_entry(row) for row in rows.mappings()]
-
-
-async def mark_mined(conn: AsyncConnection, mined: Sequence[Mined], *, at: int) -> None:
-    """Write where rows were mined and with what outcome, found by their hashes.
-
-    A row that is marked already with the same block stays as it is.
-    """
-    if not mined:
-        return
-    columns: dict[str, list[Any]] = {
-        "hashes": [m.tx_hash for m in mined],
-        "numbers": [m.block_number for m in mined],
-        "block_hashes": [m.block_hash for m in mined],
-        "indexes": [m.tx_index for m in mined],
-        "times": [m.block_time for m in mined],
-        "succeeded": [m.succeeded for m in mined],
-        "errors": [m.error for m in mined],
-        "outcomes": [m.outcome for m in mined],
-        "logs": [m.logs_hash for m in mined],
-    }
-    await conn.execute(
-        text("""
-            UPDATE outbox_transaction AS t
-            SET state = 'mined', block_number = m.number, block_hash = m.block_hash,
-                tx_index = m.tx_index, block_time = m.block_time,
-                succeeded = m.succeeded AND NOT t.given_up,
-                error = CASE WHEN t.given_up THEN t.error ELSE m.error END, outcome = m.outcome,
-                logs_hash = m.logs_hash, sent_at = COALESCE(t.sent_at, :at), mined_at = :at
-            FROM unnest(CAST(:hashes AS bytea[]), CAST(:numbers AS bigint[]),
-                        CAST(:block_hashes AS bytea[]), CAST(:indexes AS int[]),
-                        CAST(:times AS bigint[]), CAST(:succeeded AS boolean[]),
-                        CAST(:errors AS text[]), CAST(:outcomes AS bytea[]),
-                        CAST(:logs AS bytea[]))
-                 AS m (tx_hash, number, block_hash, tx_index, block_time, succeeded, error,
-                       outcome, logs_hash)
-            WHERE t.chain_id = :chain_id AND t.tx_hash = m.tx_hash
-              AND t.block_hash IS DISTINCT FROM m.block_hash"""),
-        {**columns, "at": at, "chain_id": mined[0].chain_id},
-    )
-
-
-async def mark_sent(conn: AsyncConnection, ids: Sequence[int], *, at: int) -> None:
-    """Note that the node has taken rows."""
-    await conn.execute(
-        text("""
-            UPDATE outbox_transaction SET state = 'sent', sent_at = :at
-            WHERE id = ANY(:ids) AND state = 'stored'"""),
-        {"ids": list(ids), "at": at},
-    )
-
-
-# --- for the repair ---------------------------------------------------------------------------
-
-
-async def mined_blocks(
-    conn: AsyncConnection, chain_id: int, below: int | None, limit: int
-) -> list[tuple[int, bytes]]:
-    """(number, hash) of blocks that hold rows, newest first; below a number if given."""
-    rows = await conn.execute(
-        text("""
-            SELECT DISTINCT block_number, block_hash FROM outbox_transaction
-            WHERE chain_id = :chain_id AND state = 'mined'
-              AND block_number < COALESCE(:below, 9223372036854775807)
-            ORDER BY block_number DESC LIMIT :limit"""),
-        {"chain_id": chain_id, "below": below, "limit": limit},
-    )
-    return [(number, block_hash) for number, block_hash in rows]
-
-
-async def mark_lost(conn: AsyncConnection, chain_id: int, above: int, *, at: int) -> int:
-    """Put back what was mined in blocks above `above`, which the chain has lost; how many rows.
-
-    What it did then is kept in outbox_replay until it has been mined again and compared.
-    """
-    await conn.execute(
-        text("""
-            INSERT INTO outbox_replay
-                (chain_id, transaction_id, block_number, block_hash, tx_index, block_time,
-                 succeeded, outcome, logs_hash, lost_at)
-            SELECT chain_id, id, block_number, block_hash, tx_index, block_time,
-                   succeeded, outcome, logs_hash, :at
-            FROM outbox_transaction
-            WHERE chain_id = :chain_id AND state = 'mined' AND block_number > :above
-            ORDER BY block_number, tx_index
-            ON CONFLICT (transaction_id, block_hash) DO NOTHING"""),
-        {"chain_id": chain_id, "above": above, "at": at},
-    )
-    result = await conn.execute(
-        text("""
-            UPDATE outbox_transaction
-            SET state = 'stored', block_number = NULL, block_hash = NULL, tx_index = NULL,
-                block_time = NULL, succeeded = NULL, outcome = NULL, logs_hash = NULL,
-                error = CASE WHEN given_up THEN error END
-            WHERE chain_id = :chain_id AND state = 'mined' AND block_number > :above"""),
-        {"chain_id": chain_id, "above": above},
-    )
-    return result.rowcount
-
-
-async def open_replays(conn: AsyncConnection, chain_id: int) -> list[Replay]:
-    """What is still to be sent again, in the order in which the chain had it."""
-    rows = await conn.execute(
-        text("""
-            SELECT r.id, r.transaction_id, t.account, t.nonce, t.tx_hash, t.raw, r.block_number,
-                   r.tx_index, r.block_time, r.succeeded, r.outcome, r.logs_hash
-            FROM outbox_replay r JOIN outbox_transaction t ON t.id = r.transaction_id
-            WHERE r.chain_id = :chain_id AND r.replayed_at IS NULL
-            ORDER BY r.block_number, r.tx_index"""),
-        {"chain_id": chain_id},
-    )
-    return [Replay(**row) for row in rows.mappings()]
-
-
-async def close_replay(
-    conn: AsyncConnection, replay: Replay, *, same_outcome: bool, same_logs: bool, at: int
-) -> None:
-    """Write how the repetition compares with what was told before."""
-    await conn.execute(
-        text("""
-            UPDATE outbox_replay
-            SET replayed_at = :at, same_outcome = :same_outcome, same_logs = :same_logs
-            WHERE id = :id"""),
-        {"id": replay.id, "same_outcome": same_outcome, "same_logs": same_logs, "at": at},
-    )
+    async def close_replay(
+        self, conn: AsyncConnection, replay: Replay, *, same_outcome: bool, same_logs: bool, at: int
+    ) -> None:
+        """Write how the repetition compares with what was told before."""
+        await conn.execute(
+            text("""
+                UPDATE outbox_replay
+                SET replayed_at = :at, same_outcome = :same_outcome, same_logs = :same_logs
+                WHERE id = :id"""),
+            {"id": replay.id, "same_outcome": same_outcome, "same_logs": same_logs, "at": at},
+        )

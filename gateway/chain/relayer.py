@@ -1,0 +1,421 @@
+"""One relayer a role account: signs what the outbox asks for, broadcasts it, sees it mined.
+
+The order of things is what makes it safe: a nonce is taken and the signed bytes are stored in one
+database transaction, only then are they broadcast, and they are broadcast again, the same bytes, until
+the chain has them. So a crash at any point neither loses a transaction nor makes a second one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from gateway.chain.accounts import RoleAccount, SignedTransaction, call_of
+from gateway.chain.contracts import Call
+from gateway.chain.decode import Decoder
+from gateway.chain.errors import BlocksLost, ChainError, NodeRefused
+from gateway.chain.locks import DATABASE_AWAY, RelayerLock
+from gateway.chain.node import Node
+from gateway.chain.outcome import Mined, see_mined
+from gateway.chain.refusals import Refusal, classify
+from gateway.chain.repair import Repairer
+
+if TYPE_CHECKING:
+    from gateway.store.outbox import Outbox, OutboxEntry
+
+log = structlog.get_logger(__name__)
+
+OnMined = Callable[[AsyncConnection, Sequence[tuple["OutboxEntry", Mined]]], Awaitable[None]]
+
+_IDLE_SECONDS: Final = 0.5
+_FIRST_POLL_SECONDS: Final = 0.002
+_LONGEST_POLL_SECONDS: Final = 0.25
+_AGAIN_SECONDS: Final = 5.0
+_SOON_SECONDS: Final = 0.5
+_NOTE_SECONDS: Final = 1.0
+_RECENT: Final = 1000
+_QUEUED_AT_ONCE: Final = 200
+_SEND_BYTES: Final = 1_000_000
+_REFUSALS_BEFORE_GIVING_UP: Final = 5
+
+
+class Relayer:
+    """The relayer of one account on one chain. At most one runs at a time, anywhere."""
+
+    def __init__(
+        self,
+        node: Node,
+        engine: AsyncEngine,
+        outbox: Outbox,
+        account: RoleAccount,
+        repairer: Repairer,
+        *,
+        clock: Callable[[], int],
+        decoder: Decoder | None = None,
+        on_mined: OnMined | None = None,
+    ) -> None:
+        """`on_mined` runs in the database transaction that marks rows as mined, and may run again
+        for the same rows after a crash or a repair.
+        """
+        self.account = account
+        self._node = node
+        self._engine = engine
+        self._outbox = outbox
+        self._repairer = repairer
+        self._clock = clock
+        self._decoder = decoder
+        self._on_mined = on_mined
+        self._lock: RelayerLock | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._woken = asyncio.Event()
+        self._open: dict[int, OutboxEntry] = {}  # signed, committed, not mined
+        self._sent: dict[int, float] = {}  # when, by the event loop's clock
+        self._refusals: dict[int, int] = {}
+        self._waiters: dict[int, list[asyncio.Future[Mined]]] = {}
+        self._recent: dict[int, Mined] = {}
+
+    # --- life ---------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Take the account and go on where the last relayer of it stopped.
+
+        Raises AccountBusy when another relayer has it, NodeUnreachable, BlocksLost.
+        """
+        self._lock = await RelayerLock.acquire(self._engine, self._outbox.chain_id, self.account.address)
+        try:
+            await self._catch_up()
+        except BlocksLost:
+            await self._repair()
+        self._task = asyncio.create_task(self._run(), name=f"relayer-{self.account.role}")
+
+    async def stop(self) -> None:
+        """End, and give the account back. What is not mined stays in the outbox."""
+        if self._task:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+        if self._lock:
+            await self._lock.release()
+            self._lock = None
+        for future in [f for waiting in self._waiters.values() for f in waiting]:
+            future.cancel()
+        self._waiters.clear()
+
+    # --- for the flows ------------------------------------------------------------------------
+
+    async def store(
+        self, conn: AsyncConnection, call: Call, *, currency: str, kind: str, reference: str
+    ) -> OutboxEntry:
+        """Sign and store a transaction in the caller's own database transaction (the fast way).
+
+        Once that is committed, `send` it. The same action again returns the first row.
+        """
+        entry = await self._outbox.enqueue(
+            conn,
+            call,
+            currency=currency,
+            account=self.account.address,
+            kind=kind,
+            reference=reference,
+            at=self._clock(),
+        )
+        if entry.state == "queued":
+            (entry,) = await self._sign(conn, [(entry, call)])
+        return entry
+
+    def send(self, entries: Iterable[OutboxEntry]) -> None:
+        """Broadcast rows that are committed as signed. A row that is forgotten is found later."""
+        for entry in entries:
+            if entry.state == "stored":
+                self._open[entry.id] = entry
+        self._woken.set()
+
+    def wake(self) -> None:
+        """Tell the relayer that rows were queued (`Outbox.enqueue`) and committed."""
+        self._woken.set()
+
+    async def outcome(self, entry: OutboxEntry) -> Mined:
+        """Wait until a row of this account is mined and marked so; cancel it to stop waiting."""
+        if recent := self._recent.get(entry.id):
+            return recent
+        future: asyncio.Future[Mined] = asyncio.get_running_loop().create_future()
+        self._waiters.setdefault(entry.id, []).append(future)
+        if entry.id not in self._open:
+            await self._announce_mined(entry.id)  # perhaps it was mined long ago
+        self._woken.set()
+        return await future
+
+    async def _announce_mined(self, entry_id: int) -> None:
+        async with self._engine.connect() as conn:
+            rows = await self._outbox.get_many(conn, [entry_id])
+        for row in rows:
+            if row.is_mined:
+                (found,) = await self._see([row])
+                if found:
+                    self._announce(row.id, found)
+
+    # --- signing ------------------------------------------------------------------------------
+
+    async def _sign(
+        self,
+        conn: AsyncConnection,
+        work: Sequence[tuple[OutboxEntry, Call]],
+        *,
+        error: str | None = None,
+    ) -> list[OutboxEntry]:
+        first = await self._outbox.take_nonces(conn, self.account.address, len(work))
+        signed = []
+        for nonce, (entry, call) in enumerate(work, first):
+            transaction = self.account.sign_transaction(call, nonce, self._outbox.chain_id)
+            signed.append((entry.id, nonce, transaction.hash, transaction.raw))
+        await self._outbox.store_signed(conn, signed, at=self._clock(), error=error)
+        return await self._outbox.get_many(conn, [entry.id for entry, _ in work])
+
+    async def _sign_queued(self) -> None:
+        while True:
+            async with self._engine.begin() as conn:
+                rows = await self._outbox.queued(conn, self.account.address, _QUEUED_AT_ONCE)
+                if not rows:
+                    return
+                work = [(row, Call(row.destination, row.calldata or b"", row.gas)) for row in rows]
+                entries = await self._sign(conn, work)
+            self.send(entries)
+            if len(rows) < _QUEUED_AT_ONCE:
+                return
+
+    # --- the loop -----------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        pause = _FIRST_POLL_SECONDS
+        while True:
+            try:
+                woken = await self._pause(pause if self._open else _IDLE_SECONDS)
+                if woken or not self._open:
+                    await self._sign_queued()
+                if not woken and not self._open:
+                    await self._look_around()
+                progress = await self._broadcast()
+                progress = await self._collect() or progress
+                await self._note_waiting()
+                pause = _FIRST_POLL_SECONDS if progress else min(2 * pause, _LONGEST_POLL_SECONDS)
+            except asyncio.CancelledError:
+                raise
+            except BlocksLost as lost:
+                log.error("relayer.blocks_lost", role=self.account.role, error=str(lost))
+                await self._until_done(self._repair)
+            except (ChainError, *DATABASE_AWAY) as error:
+                log.warning("relayer.interrupted", role=self.account.role, error=str(error)[:300])
+                await self._until_done(self._resume)
+
+    async def _pause(self, seconds: float) -> bool:
+        """Wait that long, or until woken; whether it was woken."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        woken = self._woken.is_set()
+        self._woken.clear()
+        return woken
+
+    async def _until_done(self, step: Callable[[], Awaitable[None]]) -> None:
+        pause = 0.1
+        while True:
+            try:
+                await step()
+                return
+            except BlocksLost as lost:
+                log.error("relayer.blocks_lost", role=self.account.role, error=str(lost))
+                step = self._repair
+            except (ChainError, *DATABASE_AWAY) as error:
+                log.warning("relayer.waiting", role=self.account.role, error=str(error)[:300])
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 2.0)
+
+    async def _resume(self) -> None:
+        """After an engine was away: its connections, and what was on them, are gone."""
+        if self._lock:
+            await self._lock.release()
+        address = self.account.address
+        self._lock = await RelayerLock.acquire(self._engine, self._outbox.chain_id, address)
+        await self._catch_up()
+
+    async def _repair(self) -> None:
+        """Let whoever comes first repair the chain; then go on."""
+        if self._lock:
+            await self._lock.release()
+            self._lock = None
+        await self._repairer.repair()
+        await self._resume()
+
+    async def _catch_up(self) -> None:
+        """Compare the outbox with the chain: nonces, blocks, and what is not mined yet."""
+        await self._repairer.look()
+        chain_nonce = await self._node.nonce(self.account.address)
+        async with self._engine.begin() as conn:
+            await self._outbox.open_account(conn, self.account.address, chain_nonce)
+            rows = await self._outbox.unmined(conn, self.account.address)
+        self._open = {row.id: row for row in rows}
+        self._sent.clear()
+        await self._collect()
+        await self._sign_queued()
+
+    async def _look_around(self) -> None:
+        """When idle: see that the chain still has its blocks, and that no row was forgotten."""
+        await self._repairer.look()
+        async with self._engine.connect() as conn:
+            rows = await self._outbox.unmined(conn, self.account.address)
+        for row in rows:
+            self._open.setdefault(row.id, row)
+
+    # --- broadcasting -------------------------------------------------------------------------
+
+    async def _broadcast(self) -> bool:
+        """Send what was not sent, or long ago, in the order of nonces."""
+        now = asyncio.get_running_loop().time()
+        due = [
+            entry
+            for entry in self._open.values()
+            if self._sent.get(entry.id, -_AGAIN_SECONDS) + _AGAIN_SECONDS <= now
+        ]
+        if not due:
+            return False
+        due.sort(key=lambda entry: entry.nonce or 0)
+        if any(entry.id in self._sent for entry in due):
+            await self._repairer.look()  # nodes do not usually forget a transaction
+        for portion in _portions(due):
+            results = await self._node.send_raw([entry.raw or b"" for entry in portion])
+            for entry, result in zip(portion, results, strict=True):
+                self._sent[entry.id] = now
+                if isinstance(result, NodeRefused):
+                    await self._refused(entry, result)
+        return True
+
+    async def _refused(self, entry: OutboxEntry, refused: NodeRefused) -> None:
+        match classify(refused):
+            case Refusal.KNOWN:
+                return
+            case Refusal.NONCE_USED:
+                await self._check_nonce(entry)
+            case Refusal.NONCE_AHEAD:
+                self._soon_again(entry)  # once the earlier ones are there
+                await self._repairer.look()
+            case Refusal.OTHER:
+                self._soon_again(entry)
+                await self._count_refusal(entry, refused)
+
+    def _soon_again(self, entry: OutboxEntry) -> None:
+        self._sent[entry.id] = asyncio.get_running_loop().time() - _AGAIN_SECONDS + _SOON_SECONDS
+
+    async def _check_nonce(self, entry: OutboxEntry) -> None:
+        """The nonce is mined: by this transaction, or somebody else used the role's key."""
+        (found,) = await self._see([entry])
+        if found:
+            return
+        await self._repairer.look()
+        log.error("relayer.nonce_taken", role=self.account.role, nonce=entry.nonce, reference=entry.reference)
+        chain_nonce = await self._node.nonce(self.account.address)
+        async with self._engine.begin() as conn:
+            await self._outbox.open_account(conn, self.account.address, chain_nonce)
+            work = [(entry, call_of(entry.raw or b""))]
+            (renewed,) = await self._sign(conn, work, error=entry.error)
+        self._sent.pop(entry.id, None)
+        self._open[entry.id] = renewed
+
+    async def _count_refusal(self, entry: OutboxEntry, refused: NodeRefused) -> None:
+        """Give up what the node will not take, or nothing after it could ever be mined.
+
+        Only the one whose turn it is, and only after several tries: a full pool passes.
+        """
+        chain_nonce = await self._node.nonce(self.account.address)
+        if entry.nonce != chain_nonce:
+            return
+        count = self._refusals[entry.id] = self._refusals.get(entry.id, 0) + 1
+        log.error("relayer.refused", reference=entry.reference, kind=entry.kind, error=str(refused))
+        if count < _REFUSALS_BEFORE_GIVING_UP:
+            return
+        filler: SignedTransaction = self.account.sign_filler(entry.nonce, self._outbox.chain_id)
+        async with self._engine.begin() as conn:
+            await self._outbox.store_signed(
+                conn,
+                [(entry.id, entry.nonce, filler.hash, filler.raw)],
+                at=self._clock(),
+                error=f"the node refuses it: {refused.message}"[:500],
+            )
+            (self._open[entry.id],) = await self._outbox.get_many(conn, [entry.id])
+
+    # --- collecting ---------------------------------------------------------------------------
+
+    async def _collect(self) -> bool:
+        """Ask for the receipts of all that is open; mark and announce what is mined."""
+        if not self._open:
+            return False
+        entries = list(self._open.values())
+        found = await self._see(entries)
+        done = [(entry, mined) for entry, mined in zip(entries, found, strict=True) if mined]
+        if not done:
+            return False
+        done.sort(key=lambda pair: (pair[1].block_number, pair[1].tx_index))
+        async with self._engine.begin() as conn:
+            await self._outbox.mark_mined(conn, [mined for _, mined in done], at=self._clock())
+            if self._on_mined:
+                await self._on_mined(conn, done)
+        for entry, mined in done:
+            self._open.pop(entry.id, None)
+            self._sent.pop(entry.id, None)
+            self._refusals.pop(entry.id, None)
+            if not mined.succeeded:
+                log.error("relayer.reverted", kind=entry.kind, reference=entry.reference, error=mined.error)
+            self._announce(entry.id, mined)
+        return True
+
+    def _announce(self, entry_id: int, mined: Mined) -> None:
+        self._recent[entry_id] = mined
+        while len(self._recent) > _RECENT:
+            del self._recent[next(iter(self._recent))]
+        for future in self._waiters.pop(entry_id, []):
+            if not future.done():
+                future.set_result(mined)
+
+    async def _see(self, entries: Sequence[OutboxEntry]) -> list[Mined | None]:
+        hashes = [_hash(entry) for entry in entries]
+        return await see_mined(self._node, self._outbox.chain_id, hashes, self._decoder)
+
+    async def _note_waiting(self) -> None:
+        """Write down what the node has taken and not mined for a while, for whoever looks."""
+        now = asyncio.get_running_loop().time()
+        waiting = [
+            entry
+            for entry in self._open.values()
+            if entry.state == "stored" and self._sent.get(entry.id, now) + _NOTE_SECONDS < now
+        ]
+        if not waiting:
+            return
+        ids = [entry.id for entry in waiting]
+        async with self._engine.begin() as conn:
+            await self._outbox.mark_sent(conn, ids, at=self._clock())
+            for row in await self._outbox.get_many(conn, ids):
+                self._open[row.id] = row
+
+
+def _hash(entry: OutboxEntry) -> bytes:
+    assert entry.tx_hash is not None
+    return entry.tx_hash
+
+
+def _portions(entries: Sequence[OutboxEntry]) -> Iterable[list[OutboxEntry]]:
+    """The entries in order, split so that one request stays below what nodes take."""
+    portion: list[OutboxEntry] = []
+    size = 0
+    for entry in entries:
+        if portion and size + len(entry.raw or b"") > _SEND_BYTES:
+            yield portion
+            portion, size = [], 0
+        portion.append(entry)
+        size += len(entry.raw or b"")
+    if portion:
+        yield portion

@@ -85,6 +85,19 @@ def test_whole_won_may_be_written_with_decimals(amount: str) -> None:
     assert deposit.amount_won == 500_000
 
 
+def test_a_reference_is_unique_over_all_accounts_of_a_message() -> None:
+    raw = camt054(entry("1")).decode()
+    start, end = raw.index("<Ntfctn>"), raw.index("</BkToCstmrDbtCdtNtfctn>")
+    other = raw[start:end].replace("101-2026-0923-00", "101-2")
+    assert len(deposits.parse((raw[:end] + other.replace(">1<", ">2<") + raw[end:]).encode()).deposits) == 2
+    with pytest.raises(BankFileError, match="twice"):
+        deposits.parse((raw[:end] + other + raw[end:]).encode())
+    # at another bank it is another deposit
+    elsewhere = other.replace("<MmbId>032<", "<MmbId>011<")
+    found = deposits.parse((raw[:end] + elsewhere + raw[end:]).encode()).deposits
+    assert len({deposit.deposit_key for deposit in found}) == 2
+
+
 SUMMARY = (
     "<TxsSummry><TtlNtries><NbOfNtries>{}</NbOfNtries><Sum>{}</Sum></TtlNtries>"
     "<TtlCdtNtries><NbOfNtries>{}</NbOfNtries><Sum>{}</Sum></TtlCdtNtries></TxsSummry>"

@@ -62,9 +62,7 @@ def _read_length(data: bytes, position: int) -> tuple[int, int]:
         raise QrError("the data ends before a length")
     extra = first[0] - 0x80 if first[0] > 0x80 else 0
     end = position + 1 + extra
-    if first[0] == 0x80 or extra > 2 or end > len(data):
-        raise QrError("a length is indefinite, too long or cut off")
     length = int.from_bytes(data[position + 1 : end], "big") if extra else first[0]
     if data[position:end] != _length(length):
-        raise QrError("a length is not in its shortest form")
+        raise QrError("a length is indefinite, cut off, or not in its shortest form")
     return length, end

@@ -90,7 +90,7 @@ class MerchantQr:
 
 
 def build(qr: MerchantQr) -> str:
-    """The payload text of a code. Raises QrError when it would be longer than EMVCo's 512."""
+    """The payload text of a code: at most 320 characters, within EMVCo's 512."""
     account = _object("00", GLOBALLY_UNIQUE_ID)
     account += _object("01", qr.municipality) + _object("02", str(qr.merchant))
     if qr.order_reference is not None:
@@ -112,9 +112,7 @@ def build(qr: MerchantQr) -> str:
         korean = _object("00", "KO") + _object("01", qr.name_ko) + _optional("02", qr.city_ko)
         parts.append(_object("64", korean))
     text = "".join(parts) + _CRC_HEADER
-    payload = text + _crc(text)
-    _require(len(payload) <= MAX_PAYLOAD_CHARACTERS, "payload length")
-    return payload
+    return text + _crc(text)
 
 
 def parse(payload: str | bytes) -> MerchantQr:
@@ -244,7 +242,6 @@ def _whole_number(text: str, what: str) -> int:
 
 
 def _object(tag: str, value: str) -> str:
-    _require(len(value) <= 99, f"tag {tag}, length")
     return f"{tag}{len(value):02d}{value}"
 
 

@@ -161,8 +161,13 @@ def test_p3_p4_values_that_do_not_fit_are_refused():
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"kind": 256}, {"payment_id": bytes(17)}, {"amount": 2**32}, {"pass_limit": -1}]
-    + [{"expires_at": 2**40}],
+    [
+        {"kind": 256},
+        {"payment_id": bytes(17)},
+        {"amount": 2**32},
+        {"pass_limit": -1},
+        {"expires_at": 2**40},
+    ],
 )
 def test_p1_values_that_do_not_fit_an_order_are_refused(wrong):
     fields = {"kind": 1, "payment_id": bytes(16), "citizen": 1, "merchant": 1, "amount": 1}

@@ -127,6 +127,7 @@ def test_a_mutated_code_reads_as_a_code_or_raises_its_own_error(text, start, rem
         (code(OURS, after="62045a021234"), "card data"),
         (code(OURS, after="61045a021234"), "card data"),
         (code(OURS + "57021234"), "card data"),
+        (code(OURS + "9f25021234"), "card data"),
         (code(OURS + "5000"), "tag 50 is there twice"),
         (code(OURS.split("631e")[0]), "tag 63 is missing"),
         (around(INNER + "5f2001aa"), "card data"),
@@ -147,7 +148,7 @@ def test_a_code_that_is_refused(text, named):
 
 
 def test_tags_without_a_meaning_and_other_schemes_are_skipped():
-    assert parse(code(OURS + "9f080100", after="62055f2d026b6f" + "610450024242")) == QR
+    assert parse(code(OURS + "9f080100", after="62055f2d026b6f" + "610450024242" + "500141")) == QR
     assert parse(around(INNER + "9f370411223344")) == QR
 
 
@@ -188,6 +189,7 @@ def test_tlv_reads_back(objects):
 )
 def test_tlv_lengths_by_hand(length, header):
     assert ber_tlv.encode(0x50, bytes(length)).hex() == header + "00" * length
+    assert ber_tlv.decode(bytes.fromhex(header + "00" * length)) == [(0x50, bytes(length))]
 
 
 @pytest.mark.parametrize(
@@ -207,6 +209,8 @@ def test_tlv_lengths_by_hand(length, header):
         "5082",
         "508200ff",
         "5081",
+        "508001",
+        "508102ff",
     ],
 )
 def test_tlv_that_is_no_tlv(data):

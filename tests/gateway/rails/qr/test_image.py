@@ -21,6 +21,11 @@ def test_a_png_of_the_size_asked_for():
         assert width == height == (21 + 8) * scale
 
 
+def test_the_sizes_without_asking():
+    assert image.png("camellia") == image.png("camellia", scale=8)
+    assert image.svg("camellia") == image.svg("camellia", scale=4)
+
+
 def test_an_svg_with_a_title_for_screen_readers():
     root = ET.fromstring(image.svg("카멜리아", scale=4, title="동백국밥 <QR>"))
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
@@ -48,6 +53,7 @@ def test_what_fits_no_code(payload):
         ("값진 꽃집 24", "Gapjin Kkotjip 24"),
         ("Café Été", "Cafe Ete"),
         ("１２３ 마트", "123 Mateu"),
+        ("가힣 A~B!", "Gahit A~B!"),
         ("★☆", "-"),
         ("", "-"),
     ],

@@ -125,7 +125,7 @@ def codes(draw):
 def test_what_is_built_reads_back(qr):
     text = build(qr)
     assert parse(text) == qr
-    assert len(text) <= 512 and text.startswith("000201") and text[-8:-4] == "6304"
+    assert len(text) <= 320 and text.startswith("000201") and text[-8:-4] == "6304"
 
 
 @given(st.text(max_size=120) | st.binary(max_size=120))
@@ -262,6 +262,10 @@ def test_tag_63_must_be_there_fit_and_be_the_last():
     text = build(STATIC)
     for broken in ("", "6304", text[:-8], text[:-4], text + "0", text[:-4] + text[-4:].lower()):
         assert "tag 63" in refused(broken)
+    # One character longer than a checksum is, and fitting.
+    inner = STATIC_TEXT + "63050"
+    crc = f"{binascii.crc_hqx(inner.encode(), 0xFFFF):04X}"
+    assert "ends with its checksum" in refused(inner + crc)
     # A checksum inside another value is none of the payload's own.
     inner = STATIC_TEXT + "8008"
     assert "tag 63" in refused(sealed(inner))

@@ -32,8 +32,7 @@ class Folders:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.clock = root / "clock"
-        self.inbound = root / "in"
-        self.outbound = root / "out"
+        self.inbound, self.outbound = root / "in", root / "out"
         (root / "accounts.json").write_text(json.dumps({"accounts": ACCOUNTS}))
 
     def arguments(self, *more: str) -> list[str]:

@@ -8,6 +8,7 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    Sequence,
     SmallInteger,
     Table,
     Text,
@@ -18,13 +19,14 @@ from sqlalchemy import (
 
 from gateway.store.metadata import currency_column, metadata, moment, sealed
 
+member_serial = Sequence("member_serial", start=1_000_001, metadata=metadata)
+
 citizens = Table(
     "citizens",
     metadata,
     currency_column(),
     # The number that a citizen writes on a bank transfer: serial and check digit, no personal data.
     Column("member", Text, primary_key=True),
-    Column("serial", BigInteger, Identity(always=True, start=1_000_001), nullable=False),
     Column("citizen", BigInteger, comment="id on chain (C-1); null until the chain has registered it"),
     Column("wallet", LargeBinary, nullable=False, comment="address, 20 bytes"),
     sealed("wallet_key", nullable=False),
@@ -41,7 +43,7 @@ citizens = Table(
     UniqueConstraint("currency", "phone_lookup"),
     UniqueConstraint("currency", "citizen"),
     UniqueConstraint("currency", "wallet"),
-    Index("ix_citizens_unregistered", "currency", "serial", postgresql_where=text("citizen IS NULL")),
+    Index("ix_citizens_unregistered", "currency", "member", postgresql_where=text("citizen IS NULL")),
 )
 
 merchants = Table(
@@ -110,6 +112,7 @@ sessions = Table(
     moment("created_at", nullable=False),
     moment("expires_at", nullable=False),
     moment("revoked_at"),
+    moment("pin_until"),
     Index("ix_sessions_currency_role_subject", "currency", "role", "subject"),
 )
 
@@ -128,6 +131,7 @@ deposits = Table(
     Column("member", Text),
     Column("state", Text, nullable=False, comment="unmatched, matched, submitted, issued, refused"),
     Column("reason", Text),
+    Column("tries", Integer, nullable=False, server_default="0", comment="transactions asked for"),
     Column("file", Text, nullable=False),
     UniqueConstraint("currency", "bank_code", "deposit_ref"),
     ForeignKeyConstraint(["currency", "member"], ["citizens.currency", "citizens.member"]),

@@ -1,0 +1,1 @@
+"""HTTP: routes, schemas, problems. `application.create_api` makes the app."""

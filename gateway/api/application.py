@@ -1,0 +1,152 @@
+"""The HTTP application: routes, error handler, limits and headers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Final
+
+import structlog
+from fastapi import FastAPI
+from prometheus_client import Counter, Histogram
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.api import citizens, merchants, operator, payments, problems, public
+from gateway.api.access import Access
+
+log = structlog.get_logger(__name__)
+
+MAX_BODY_BYTES: Final = 16 * 1024
+
+_REQUESTS = Counter("camellia_http_requests_total", "Answers given.", ["method", "route", "status"])
+_SECONDS = Histogram("camellia_http_seconds", "Seconds to the answer.", ["method", "route"])
+
+_HEADERS: Final = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"strict-transport-security", b"max-age=63072000; includeSubDomains"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+]
+
+DESCRIPTION: Final = """\
+The gateway of a city's local currency. Amounts are integers of won; times are RFC 3339.
+
+Errors are problem details (RFC 9457): decide by `reason`. Everything that moves money takes an `Idempotency-Key`,
+a UUID that the client makes and keeps before it sends: the same key and body again give the same answer.
+"""
+
+
+def create_api(
+    access: Access, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None
+) -> FastAPI:
+    """The application. There is no CORS: browsers of other origins are not served."""
+    app = FastAPI(
+        title="Camellia gateway",
+        version="1",
+        description=DESCRIPTION,
+        openapi_url="/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan or _nothing,
+        separate_input_output_schemas=False,
+    )
+    app.state.access = access
+    problems.install(app)
+    for router in (
+        public.router,
+        citizens.router,
+        payments.router,
+        merchants.router,
+        operator.router,
+        operator.metrics_router,
+    ):
+        app.include_router(router)
+    app.add_middleware(Edge)
+    return app
+
+
+@asynccontextmanager
+async def _nothing(_app: FastAPI) -> AsyncIterator[None]:
+    yield
+
+
+class Edge:
+    """What every request passes: the body's limit, security headers, measurements, one log line."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        status = 500
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", ()), *_HEADERS]
+            await send(message)
+
+        body = await _whole_body(receive)
+        if body is None:
+            await _too_large(scope, sending)
+        else:
+            await self._app(scope, _once(body, receive), sending)
+        _measure(scope, status, time.perf_counter() - began)
+
+
+async def _whole_body(receive: Receive) -> bytes | None:
+    """The body, read before anything is done; None when it is too large."""
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return b""
+        part = message.get("body", b"")
+        size += len(part)
+        if size > MAX_BODY_BYTES:
+            return None
+        parts.append(part)
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+def _once(body: bytes, receive: Receive) -> Receive:
+    given = False
+
+    async def receiving() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receiving
+
+
+async def _too_large(scope: Scope, send: Send) -> None:
+    detail = f"A request has at most {MAX_BODY_BYTES} bytes."
+    answer: Any = problems.response(Request(scope), "too-large", detail)
+
+    async def nothing() -> Message:
+        return {"type": "http.disconnect"}
+
+    await answer(scope, nothing, send)
+
+
+def _measure(scope: Scope, status: int, seconds: float) -> None:
+    """By the route's pattern: a path holds ids, and would make endless series."""
+    route = getattr(scope.get("route"), "path", "none")
+    method = scope["method"]
+    _REQUESTS.labels(method, route, str(status)).inc()
+    _SECONDS.labels(method, route).observe(seconds)
+    log.info("answered", method=method, route=route, status=status, ms=round(seconds * 1000, 1))

@@ -1,0 +1,145 @@
+"""Routes of the operator and the registrar's desk; all need the operator's token."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from gateway.api import access, schemas
+from gateway.api.merchants import application, merchant_out, shown
+from gateway.api.problems import documented
+from gateway.flow import charge, merchants, settle_read
+
+router = APIRouter(
+    prefix="/v1/{currency}/operator", tags=["operator"], dependencies=[Depends(access.operator)]
+)
+metrics_router = APIRouter(tags=["operator"], dependencies=[Depends(access.operator)])
+
+
+@router.post(
+    "/merchants",
+    status_code=201,
+    responses=documented("unauthenticated", "conflict"),
+    summary="Register a merchant at the desk",
+)
+async def register(city: access.City, body: schemas.MerchantIn) -> schemas.MerchantWithKey:
+    """Application and approval in one step. A business number registers once, so a repeat is a 409."""
+    row, key = await merchants.register(city, application(body))
+    return schemas.MerchantWithKey.model_validate(shown(row) | {"api_key": key})
+
+
+@router.get("/merchants", responses=documented("unauthenticated"), summary="Merchants and applications")
+async def list_merchants(
+    city: access.City,
+    state: merchants.MerchantState | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> schemas.Merchants:
+    """In the order of their applications."""
+    return schemas.Merchants(
+        merchants=[merchant_out(row) for row in await merchants.listed(city, state, limit)]
+    )
+
+
+@router.get("/merchants/{application}", responses=documented("unauthenticated"), summary="One application")
+async def look_up(city: access.City, application: uuid.UUID) -> schemas.MerchantOut:
+    """By its id."""
+    return merchant_out(await merchants.of_application(city, application))
+
+
+@router.post(
+    "/merchants/{application}/decision",
+    responses=documented("unauthenticated", "conflict"),
+    summary="Approve or refuse an application",
+)
+async def decide(city: access.City, application: uuid.UUID, body: schemas.Decide) -> schemas.Decided:
+    """Once. An approved merchant is registered on chain within seconds."""
+    row, key = await merchants.decide(city, application, approve=body.approve, words=body.words)
+    return schemas.Decided.model_validate(shown(row) | {"api_key": key})
+
+
+@router.post(
+    "/merchants/{application}/keys",
+    status_code=201,
+    responses=documented("unauthenticated", "conflict"),
+    summary="Another API key",
+)
+async def new_key(city: access.City, application: uuid.UUID) -> schemas.MerchantWithKey:
+    """For a second till, or in place of a lost one."""
+    key = await merchants.new_key(city, application)
+    row = await merchants.of_application(city, application)
+    return schemas.MerchantWithKey.model_validate(shown(row) | {"api_key": key})
+
+
+@router.get("/deposits", responses=documented("unauthenticated"), summary="Deposits, newest first")
+async def list_deposits(
+    city: access.City,
+    state: charge.DepositState | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> schemas.OperatorDeposits:
+    """What the bank told, with what became of it."""
+    rows = await charge.in_state(city, state, limit)
+    return schemas.OperatorDeposits(
+        deposits=[
+            schemas.OperatorDeposit(
+                deposit_key=row.deposit_key.hex(),
+                bank_code=row.bank_code,
+                deposit_ref=row.deposit_ref,
+                amount_won=row.amount,
+                state=row.state,
+                reason=row.reason,
+                member=row.member,
+                remittance=city.sealer.open_text(row.remittance, charge.REMITTANCE),
+                booked_at=schemas.rfc3339(row.booked_at),
+            )
+            for row in rows
+        ]
+    )
+
+
+@router.post(
+    "/deposits/{deposit_key}/assign",
+    status_code=204,
+    responses=documented("unauthenticated", "conflict"),
+    summary="Say whose an unmatched deposit is",
+)
+async def assign(
+    city: access.City,
+    deposit_key: Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")],
+    body: schemas.AssignDeposit,
+) -> Response:
+    """It is issued then, once."""
+    await charge.assign(city, bytes.fromhex(deposit_key), body.member)
+    return Response(status_code=204)
+
+
+@router.get("/cycles", responses=documented("unauthenticated"), summary="Settlement cycles")
+async def list_cycles(city: access.City) -> schemas.Cycles:
+    """The last hundred, newest first."""
+    return schemas.Cycles(
+        cycles=[
+            schemas.CycleOut(
+                cycle=row.cycle,
+                state=row.state,
+                execution_on=row.execution_on,
+                total_won=row.total,
+                lines=row.lines,
+                paid=row.paid,
+                returned=row.returned,
+            )
+            for row in await settle_read.latest_cycles(city)
+        ]
+    )
+
+
+@metrics_router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"example": "# HELP …"}}}} | documented("unauthenticated"),
+    summary="Measurements for Prometheus",
+)
+async def metrics() -> Response:
+    """In the text format; no personal data."""
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,245 @@
+"""Routes of payments: pay by either QR, look up, list, cancel, refund."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from sqlalchemy.engine import Row
+
+from gateway.api import access, schemas
+from gateway.api.problems import REFUSED, documented, refusal
+from gateway.domain.order import Kind
+from gateway.domain.payment import PaymentState
+from gateway.domain.reasons import Reason
+from gateway.domain.record import PaymentRecord
+from gateway.flow import history, merchants, pay, refunds
+from gateway.flow.authorise import HOLDING
+from gateway.flow.errors import Invalid, NotAllowed, NotFound
+from gateway.flow.municipality import Municipality
+from gateway.flow.sessions import Caller, Role
+from gateway.rails.qr import customer_presented, merchant_presented
+from gateway.rails.qr.errors import QrError
+
+router = APIRouter(prefix="/v1/{currency}", tags=["payments"])
+
+_HELD_LATER = {
+    202: {
+        "model": schemas.PaymentOut,
+        "description": "Held: durable, and its outcome will follow (look it up).",
+    }
+}
+
+
+@router.post(
+    "/qr",
+    responses=documented("unauthenticated", "not-allowed"),
+    summary="Whom does this code pay?",
+)
+async def read_qr(city: access.City, caller: access.CitizenCaller, body: schemas.ReadQr) -> schemas.ReadQrOut:
+    """The merchant's name as registered, to be shown before the PIN is asked. Moves nothing."""
+    code = _merchant_code(city, body.qr)
+    found = await merchants.of_chain_id(city, code.merchant)
+    if found is None:
+        raise NotFound("The shop of this code is not registered.")
+    return schemas.ReadQrOut(merchant=code.merchant, name=found.name, amount_won=code.amount_won)
+
+
+@router.post(
+    "/payments",
+    status_code=201,
+    response_model=schemas.PaymentOut,
+    responses=_HELD_LATER
+    | documented(
+        REFUSED, "unauthenticated", "not-allowed", "wrong-pin", "pin-locked", "id-reused", "conflict"
+    ),
+    summary="Pay, or take a payment",
+)
+async def make_payment(
+    request: Request,
+    response: Response,
+    city: access.City,
+    caller: access.SignedIn,
+    key: access.IdempotencyKey,
+    body: schemas.PayIn,
+) -> Any:
+    """The Idempotency-Key is the payment's id. Waits some seconds for the chain's word: 201 `confirmed`, 202 `held`
+    when it takes longer, 422 with the reason when it was refused."""
+    if isinstance(body, schemas.PayByMerchantQr):
+        _require(caller, Role.CITIZEN)
+        code = _merchant_code(city, body.qr)
+        row = await pay.pay_by_merchant_code(city, caller, key, code, body.amount_won, body.pin)
+    else:
+        _require(caller, Role.MERCHANT)
+        row = await pay.pay_by_pass(city, caller, key, _token(city, body.qr), body.amount_won)
+    row = await pay.decided(city, row, city.city.payment.wait_seconds)
+    if row.state == PaymentState.REJECTED:
+        return refusal(request, Reason(row.reason), payment=str(row.payment))
+    shown = await history.of_caller(city, caller, row.payment)
+    response.status_code = 202 if shown.state in HOLDING else 201
+    return payment_out(shown, caller)
+
+
+@router.get("/payments", responses=documented("unauthenticated"), summary="My payments, newest first")
+async def list_payments(
+    city: access.City,
+    caller: access.SignedIn,
+    cursor: Annotated[str | None, Query(max_length=200)] = None,
+    limit: Annotated[int, Query(ge=1, le=history.MOST_A_PAGE)] = 20,
+) -> schemas.Payments:
+    """A citizen's payments, or a merchant's sales one by one."""
+    page = await history.page(city, caller, cursor, limit)
+    return schemas.Payments(
+        payments=[payment_out(row, caller) for row in page.rows], next_cursor=page.next_cursor
+    )
+
+
+@router.get("/payments/{payment}", responses=documented("unauthenticated"), summary="One payment")
+async def look_up(city: access.City, caller: access.SignedIn, payment: uuid.UUID) -> schemas.PaymentOut:
+    """By its id; another's payment is not found."""
+    return payment_out(await history.of_caller(city, caller, payment), caller)
+
+
+@router.get(
+    "/payments/{payment}/receipt",
+    responses=documented("unauthenticated", "conflict"),
+    summary="Record and proof of a payment",
+)
+async def receipt(city: access.City, caller: access.SignedIn, payment: uuid.UUID) -> schemas.Receipt:
+    """Anybody can check them against the root that the chain holds for the batch."""
+    found = await history.receipt(city, caller, payment)
+    return schemas.Receipt(
+        payment=payment,
+        batch=found.batch,
+        index=found.index,
+        record="0x" + found.record.hex(),
+        proof=["0x" + sibling.hex() for sibling in found.proof],
+    )
+
+
+@router.post(
+    "/payments/{payment}/cancel",
+    status_code=201,
+    response_model=schemas.RefundOut,
+    responses={202: {"model": schemas.RefundOut, "description": "Held: its outcome will follow."}}
+    | documented("unauthenticated", "not-allowed", "conflict", "id-reused"),
+    summary="Cancel a sale: all that is left goes back",
+)
+async def cancel(
+    response: Response,
+    city: access.City,
+    caller: access.MerchantCaller,
+    key: access.IdempotencyKey,
+    payment: uuid.UUID,
+) -> schemas.RefundOut:
+    """On any later date too. Each part returns to where it came from (F-3). The Idempotency-Key is the refund's id."""
+    return await _refund(response, city, caller, key, payment, None)
+
+
+@router.post(
+    "/payments/{payment}/refunds",
+    status_code=201,
+    response_model=schemas.RefundOut,
+    responses={202: {"model": schemas.RefundOut, "description": "Held: its outcome will follow."}}
+    | documented("unauthenticated", "not-allowed", "conflict", "id-reused"),
+    summary="Refund a part of a sale",
+)
+async def refund(
+    response: Response,
+    city: access.City,
+    caller: access.MerchantCaller,
+    key: access.IdempotencyKey,
+    payment: uuid.UUID,
+    body: schemas.AskRefund,
+) -> schemas.RefundOut:
+    """One at a time a payment. The Idempotency-Key is the refund's id."""
+    return await _refund(response, city, caller, key, payment, body.amount_won)
+
+
+@router.get(
+    "/payments/{payment}/refunds",
+    responses=documented("unauthenticated"),
+    summary="The refunds of a payment",
+)
+async def list_refunds(city: access.City, caller: access.SignedIn, payment: uuid.UUID) -> schemas.Refunds:
+    """Oldest first."""
+    await history.of_caller(city, caller, payment)
+    return schemas.Refunds(refunds=[_refund_out(row) for row in await refunds.of_payment(city, payment)])
+
+
+async def _refund(
+    response: Response,
+    city: Municipality,
+    caller: Caller,
+    key: uuid.UUID,
+    payment: uuid.UUID,
+    amount_won: int | None,
+) -> schemas.RefundOut:
+    row = await refunds.ask(city, caller, key, payment, amount_won)
+    row = await refunds.decided(city, row, city.city.payment.wait_seconds)
+    response.status_code = 202 if row.state in refunds.UNDECIDED else 201
+    return _refund_out(row)
+
+
+def payment_out(row: Row[Any], caller: Caller) -> schemas.PaymentOut:
+    """A payment as its caller may see it: what it was paid with is the citizen's affair."""
+    shown = {
+        "payment": row.payment,
+        "state": row.state,
+        "reason": Reason(row.reason).name,
+        "kind": Kind(row.kind).name.lower(),
+        "amount_won": row.amount,
+        "refunded_won": row.refunded,
+        "merchant": row.merchant,
+        "merchant_name": row.merchant_name,
+        "received_at": schemas.rfc3339(row.received_at),
+        "decided_at": schemas.rfc3339_or_none(row.decided_at),
+    }
+    if caller.role is Role.CITIZEN and row.record is not None:
+        words = row.record
+        record = PaymentRecord.from_words(words[:32], words[32:64], words[64:])
+        shown |= {
+            "own_won": record.own,
+            "cashback_spent_won": record.cashback_spent,
+            "cashback_earned_won": record.cashback_earned,
+            "city": [{"programme": d.programme, "amount_won": d.amount} for d in record.draws],
+        }
+    return schemas.PaymentOut.model_validate(shown)
+
+
+def _refund_out(row: Row[Any]) -> schemas.RefundOut:
+    return schemas.RefundOut(
+        refund=row.refund,
+        payment=row.payment,
+        amount_won=row.amount,
+        state=row.state,
+        reason=row.reason,
+        requested_at=schemas.rfc3339(row.requested_at),
+        decided_at=schemas.rfc3339_or_none(row.decided_at),
+    )
+
+
+def _require(caller: Caller, role: Role) -> None:
+    if caller.role is not role:
+        raise NotAllowed(f"This kind of payment is for {role}s.")
+
+
+def _merchant_code(city: Municipality, text: str) -> pay.MerchantCode:
+    try:
+        qr = merchant_presented.parse(text)
+    except QrError as error:
+        raise Invalid("qr", f"Not a code of this platform: {error}.") from error
+    if qr.municipality != city.code:
+        raise Invalid("qr", "The code is of another currency.")
+    return pay.MerchantCode(qr.merchant, qr.order_reference, qr.amount_won)
+
+
+def _token(city: Municipality, text: str) -> bytes:
+    try:
+        qr = customer_presented.parse(text)
+    except QrError as error:
+        raise Invalid("qr", f"Not a code of this platform: {error}.") from error
+    if qr.municipality != city.code:
+        raise Invalid("qr", "The code is of another currency.")
+    return qr.token

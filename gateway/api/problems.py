@@ -1,0 +1,198 @@
+"""Errors as RFC 9457 problem details: one shape, one handler, one vocabulary of reasons.
+
+`reason` is the shared code (R) when a payment was refused, otherwise the kind of the problem in capitals; a
+client decides by it and by nothing else. `detail` is for people, in the language they accept.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from starlette.exceptions import HTTPException
+
+from gateway.domain.reasons import Reason, Refused
+from gateway.flow import errors
+
+log = structlog.get_logger(__name__)
+
+MEDIA_TYPE: Final = "application/problem+json"
+REFUSED: Final = "refused"
+
+# slug → (status, title)
+KINDS: Final[dict[str, tuple[int, str]]] = {
+    REFUSED: (422, "The payment was refused"),
+    "invalid": (422, "A value is not acceptable"),
+    "wrong-code": (422, "The code does not fit"),
+    "not-found": (404, "Not found"),
+    "method-not-allowed": (405, "Method not allowed"),
+    "conflict": (409, "Not possible in this state"),
+    "id-reused": (409, "The Idempotency-Key was used with another request"),
+    "unauthenticated": (401, "Who are you?"),
+    "not-allowed": (403, "Not allowed"),
+    "wrong-pin": (403, "The PIN does not fit"),
+    "pin-locked": (429, "The PIN is locked"),
+    "too-many-requests": (429, "Too many requests"),
+    "too-large": (413, "The request is too large"),
+    "unavailable": (503, "Temporarily unavailable"),
+    "internal": (500, "Something went wrong here"),
+}
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = Field(description="URN of the kind of problem.", examples=["urn:camellia:problem:refused"])
+    title: str = Field(description="The kind of problem, for people.")
+    status: int = Field(description="The HTTP status.", ge=400, le=599)
+    detail: str = Field(description="What happened and what to do, for people; never to be parsed.")
+    reason: str = Field(
+        description="What a client decides by: a refusal's code (INSUFFICIENT_FUNDS …), else the kind in capitals."
+    )
+    instance: str = Field(description="The request's path.")
+
+
+def slug_reason(slug: str) -> str:
+    """`wrong-pin` → `WRONG_PIN`."""
+    return slug.upper().replace("-", "_")
+
+
+def example(slug: str, reason: str | None = None, detail: str | None = None) -> dict[str, Any]:
+    """A problem as the documentation shows it."""
+    status, title = KINDS[slug]
+    return {
+        "type": f"urn:camellia:problem:{slug}",
+        "title": title,
+        "status": status,
+        "detail": detail or f"{title}.",
+        "reason": reason or slug_reason(slug),
+        "instance": "/v1/dongbaek/…",
+    }
+
+
+def documented(*slugs: str) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route that may end in these problems; `refused` brings every reason."""
+    by_status: dict[int | str, dict[str, Any]] = {}
+    for slug in (*slugs, "invalid", "not-found", "too-many-requests", "too-large", "unavailable", "internal"):
+        status, title = KINDS[slug]
+        entry = by_status.setdefault(
+            status,
+            {"model": Problem, "description": title, "content": {MEDIA_TYPE: {"examples": {}}}},
+        )
+        examples = entry["content"][MEDIA_TYPE]["examples"]
+        if slug == REFUSED:
+            for reason in Reason:
+                if reason:
+                    examples[reason.name] = {"value": example(slug, reason.name, reason.words())}
+        else:
+            examples[slug] = {"value": example(slug)}
+    return by_status
+
+
+def language_of(request: Request) -> str:
+    """`ko` unless the client asks for English first."""
+    return "en" if request.headers.get("accept-language", "ko").lower().startswith("en") else "ko"
+
+
+def response(
+    request: Request,
+    slug: str,
+    detail: str,
+    *,
+    reason: str | None = None,
+    headers: dict[str, str] | None = None,
+    **members: Any,
+) -> JSONResponse:
+    """A problem as an answer."""
+    status, title = KINDS[slug]
+    body = {
+        "type": f"urn:camellia:problem:{slug}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "reason": reason or slug_reason(slug),
+        "instance": request.url.path,
+        **members,
+    }
+    return JSONResponse(body, status, headers, media_type=MEDIA_TYPE)
+
+
+def refusal(request: Request, reason: Reason, **members: Any) -> JSONResponse:
+    """A refused payment."""
+    words = reason.words(language_of(request))  # type: ignore[arg-type]
+    return response(request, REFUSED, words, reason=reason.name, **members)
+
+
+async def _flow_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, errors.FlowError)
+    headers: dict[str, str] = {}
+    members: dict[str, Any] = {}
+    if isinstance(error, errors.TooMany):
+        headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, errors.Unauthenticated):
+        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, errors.WrongPin):
+        members["tries_left"] = error.tries_left
+    if isinstance(error, errors.Invalid):
+        members["errors"] = [{"field": error.field, "detail": error.detail}]
+    return response(request, error.slug, error.detail, headers=headers, **members)
+
+
+async def _refused(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Refused)
+    return refusal(request, error.reason)
+
+
+async def _malformed(request: Request, error: Exception) -> JSONResponse:
+    """A request that does not fit its schema: which fields and why, never the values sent."""
+    assert isinstance(error, RequestValidationError)
+    found = [
+        {"field": ".".join(str(part) for part in fault["loc"]), "detail": fault["msg"]}
+        for fault in error.errors()
+    ]
+    return response(request, "invalid", "The request does not fit its schema.", errors=found)
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    slugs = {401: "unauthenticated", 403: "not-allowed", 404: "not-found", 405: "method-not-allowed"}
+    slug = slugs.get(error.status_code, "invalid" if error.status_code < 500 else "internal")
+    return response(request, slug, f"{KINDS[slug][1]}.", headers=dict(error.headers or {}))
+
+
+async def _database(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, DBAPIError)
+    if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
+        log.error("database unavailable", error=type(error.orig).__name__)
+        return response(request, "unavailable", "Please try again in a moment; nothing was lost.")
+    return await _unexpected(request, error)
+
+
+async def _away(request: Request, error: Exception) -> JSONResponse:
+    log.error("engine unavailable", error=type(error).__name__)
+    return response(request, "unavailable", "Please try again in a moment; nothing was lost.")
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    # The type only: a message may hold a value that somebody sent.
+    log.error("unexpected error", error=type(error).__name__, path=request.url.path, exc_info=error)
+    return response(request, "internal", "This is our fault. Please try again; nothing is done twice.")
+
+
+def install(app: FastAPI) -> None:
+    """Map every error to a problem."""
+    app.add_exception_handler(errors.FlowError, _flow_error)
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(RequestValidationError, _malformed)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(DBAPIError, _database)
+    app.add_exception_handler(ConnectionError, _away)
+    app.add_exception_handler(TimeoutError, _away)
+    app.add_exception_handler(Exception, _unexpected)

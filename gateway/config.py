@@ -1,0 +1,148 @@
+"""Where things are and which secrets open them: the environment, read once at start.
+
+| variable | meaning | default |
+|---|---|---|
+| CAMELLIA_STATE | folder of the embedded engines, keys and bank files | `.camellia` |
+| CAMELLIA_CITIES | folder of `<code>.toml` | `cities` of the checkout |
+| CAMELLIA_CITY | codes served, separated by commas | `dongbaek` |
+| CAMELLIA_DATABASE_URL, CAMELLIA_RPC_URL | engines | the embedded ones of the state folder |
+| CAMELLIA_DEPLOYMENTS, CAMELLIA_KEYS | deployment records, role keys | `deployments`, `<state>/keys` |
+| CAMELLIA_CLOCK_FILE | seconds to add to the system's time | none |
+| CAMELLIA_DATA_KEY_FILE | key of personal data at rest | `<keys>/data-key` |
+| CAMELLIA_OPERATOR_TOKEN_FILE | the operator's token | `<keys>/operator-token` |
+| CAMELLIA_BANK_OUTBOX, CAMELLIA_BANK_INBOX | folders exchanged with the bank | `<state>/bank/<code>/…` |
+| CAMELLIA_SMS_URL, SMS_SERVICE_ID, SMS_ACCESS_KEY, SMS_SECRET_KEY, SMS_SENDER | the SMS provider | the simulator's |
+| CAMELLIA_SMS_KEYS_FILE | `access_key=…` and `secret_key=…` lines | `<keys>/sms` |
+| CAMELLIA_HOST, CAMELLIA_PORT | where the API listens | 127.0.0.1, 8080 |
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from gateway.domain.city import City, load_city
+from gateway.rails.sms import SensAccount
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+SMS_SERVICE: Final = "ncp:sms:kr:000000000000:camellia"
+
+
+class Clock:
+    """The city's time: the system's, plus the seconds that a file holds (missing = 0)."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        self._offset = 0
+
+    def now(self) -> int:
+        """Whole seconds since 1970 UTC."""
+        return int(time.time()) + self.offset()
+
+    def offset(self) -> int:
+        """Seconds ahead of the system. A file caught half written leaves the offset as it was."""
+        if self._file is not None:
+            try:
+                self._offset = int(self._file.read_text())
+            except FileNotFoundError:
+                self._offset = 0
+            except ValueError:
+                pass
+        return self._offset
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a process needs to know at start. Holds file names of secrets, not the secrets."""
+
+    state: Path
+    cities: tuple[City, ...]
+    database_url: str
+    rpc_url: str
+    keys: Path
+    deployments: Path
+    clock_file: Path | None
+    data_key_file: Path
+    operator_token_file: Path
+    bank: Path
+    sms_url: str
+    sms_keys_file: Path
+    host: str
+    port: int
+
+    @property
+    def clock(self) -> Clock:
+        """The city's clock."""
+        return Clock(self.clock_file)
+
+    def bank_folders(self, code: str) -> tuple[Path, Path]:
+        """(outbox, inbox) of a city's bank: ours for the bank, the bank's for us."""
+        outbox, inbox = os.environ.get("CAMELLIA_BANK_OUTBOX"), os.environ.get("CAMELLIA_BANK_INBOX")
+        folder = self.bank / code
+        return Path(outbox or folder / "outbox"), Path(inbox or folder / "inbox")
+
+    def sms_account(self) -> SensAccount:
+        """The SMS provider's account. Raises OSError, ValueError when its keys are missing."""
+        keys = {
+            "access_key": os.environ.get("SMS_ACCESS_KEY", ""),
+            "secret_key": os.environ.get("SMS_SECRET_KEY", ""),
+        }
+        if not all(keys.values()):
+            for line in self.sms_keys_file.read_text().splitlines():
+                name, _, value = line.partition("=")
+                keys[name.strip()] = value.strip()
+        if not keys["access_key"] or not keys["secret_key"]:
+            raise ValueError("the SMS provider's keys are missing")
+        return SensAccount(
+            url=self.sms_url,
+            service_id=os.environ.get("SMS_SERVICE_ID", SMS_SERVICE),
+            access_key=keys["access_key"],
+            secret_key=keys["secret_key"],
+            sender=os.environ.get("SMS_SENDER", "0510000120"),
+        )
+
+
+def state_folder() -> Path:
+    """``$CAMELLIA_STATE``, else ``.camellia`` in the working folder."""
+    return Path(os.environ.get("CAMELLIA_STATE") or ".camellia").absolute()
+
+
+def load_settings(*, database_url: str | None = None, rpc_url: str | None = None) -> Settings:
+    """Read the environment. Engines not given or named are the embedded ones.
+
+    Raises ValueError, OSError for a city file that is wrong or missing; EngineError when an embedded engine
+    was never started.
+    """
+    env = os.environ
+    state = state_folder()
+    keys = Path(env.get("CAMELLIA_KEYS") or state / "keys")
+    folder = Path(env.get("CAMELLIA_CITIES") or ROOT / "cities")
+    codes = (env.get("CAMELLIA_CITY") or "dongbaek").split(",")
+    database_url = database_url or env.get("CAMELLIA_DATABASE_URL")
+    rpc_url = rpc_url or env.get("CAMELLIA_RPC_URL")
+    if not database_url or not rpc_url:
+        from gateway.engine import Engines  # only where the engines are embedded
+
+        engines = Engines(state)
+        database_url = database_url or engines.database_url
+        rpc_url = rpc_url or engines.rpc_url
+    clock_file = env.get("CAMELLIA_CLOCK_FILE")
+    return Settings(
+        state=state,
+        cities=tuple(load_city(folder / f"{code.strip()}.toml") for code in codes),
+        database_url=database_url,
+        rpc_url=rpc_url,
+        keys=keys,
+        deployments=Path(env.get("CAMELLIA_DEPLOYMENTS") or ROOT / "deployments"),
+        clock_file=Path(clock_file) if clock_file else None,
+        data_key_file=Path(env.get("CAMELLIA_DATA_KEY_FILE") or keys / "data-key"),
+        operator_token_file=Path(env.get("CAMELLIA_OPERATOR_TOKEN_FILE") or keys / "operator-token"),
+        bank=state / "bank",
+        sms_url=env.get("CAMELLIA_SMS_URL") or "http://127.0.0.1:8091",
+        sms_keys_file=Path(env.get("CAMELLIA_SMS_KEYS_FILE") or keys / "sms"),
+        host=env.get("CAMELLIA_HOST") or "127.0.0.1",
+        port=int(env.get("CAMELLIA_PORT") or 8080),
+    )

@@ -1,0 +1,116 @@
+"""May this payment be made? All checks in one place, in the order of the reasons (R), against the mirror.
+
+The chain decides; this predicts what it will say, so that a promise is not broken a second later. Money that
+other payments hold is not there for this one, so payments made at the same time cannot overspend.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.domain.order import Kind
+from gateway.domain.participants import CitizenStatus, MerchantStatus
+from gateway.domain.payment import PaymentState
+from gateway.domain.programme import CitizenMoney, Split, split_payment
+from gateway.domain.reasons import Reason, Refused
+from gateway.flow.municipality import Municipality
+from gateway.store.payment_tables import payments
+
+HOLDING = (PaymentState.HELD, PaymentState.SUBMITTED)
+"""The states in which a payment's row holds money."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """A payment that somebody wants: ids on chain, won. `code_expires_at`: of the code that was shown.
+
+    `code_used`: the one-time code paid another payment already. `pass_limit_won`: None unless by pass.
+    """
+
+    kind: Kind
+    citizen: int | None
+    merchant: int
+    amount_won: int
+    code_expires_at: int | None = None
+    code_used: bool = False
+    pass_limit_won: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What one payment holds, in won."""
+
+    own_won: int
+    cashback_won: int
+    city_won: Mapping[int, int]
+
+
+async def authorise(m: Municipality, connection: AsyncConnection, intent: Intent) -> Split:
+    """Where the money will come from. The caller holds the citizen's row lock. Raises Refused."""
+    at = m.clock.now()
+    rules = await m.mirror.rules(connection)
+    if rules.paused:
+        raise Refused(Reason.PAUSED)
+    if intent.code_used:
+        raise Refused(Reason.DUPLICATE)
+    if intent.code_expires_at is not None and at > intent.code_expires_at:
+        raise Refused(Reason.EXPIRED_ORDER)
+    citizen = None if intent.citizen is None else await m.mirror.citizen(connection, intent.citizen)
+    if intent.citizen is None or citizen is None:
+        raise Refused(Reason.UNKNOWN_CITIZEN)
+    if citizen.status is not CitizenStatus.ACTIVE:
+        raise Refused(Reason.CITIZEN_FROZEN)
+    merchant = await m.mirror.merchant(connection, intent.merchant)
+    if merchant is None:
+        raise Refused(Reason.UNKNOWN_MERCHANT)
+    if merchant.status is not MerchantStatus.ACTIVE:
+        raise Refused(Reason.MERCHANT_SUSPENDED)
+    if intent.amount_won == 0:
+        raise Refused(Reason.ZERO_AMOUNT)
+    if intent.pass_limit_won is not None and intent.amount_won > intent.pass_limit_won:
+        raise Refused(Reason.OVER_PASS_LIMIT)
+    money = await m.mirror.money(connection, intent.citizen)
+    free = available(money, await holds_of(m, connection, intent.citizen))
+    return split_payment(
+        intent.amount_won,
+        merchant,
+        free,
+        rules.programmes.values(),
+        at=at,
+        accepted_bands=rules.accepted_bands,
+    )
+
+
+async def holds_of(m: Municipality, connection: AsyncConnection, citizen: int) -> list[Hold]:
+    """What a citizen's undecided payments hold."""
+    rows = await connection.execute(
+        select(payments.c.held_own, payments.c.held_cashback, payments.c.held_city).where(
+            payments.c.currency == m.code,
+            payments.c.citizen == citizen,
+            payments.c.state.in_(HOLDING),
+        )
+    )
+    return [
+        Hold(row.held_own, row.held_cashback, {int(key): value for key, value in row.held_city.items()})
+        for row in rows
+    ]
+
+
+def available(money: CitizenMoney, holds: Iterable[Hold]) -> CitizenMoney:
+    """What is left beside the holds; never below zero, whatever the chain did in between."""
+    own, cashback, city = money.own_won, money.cashback_won, Counter(dict(money.city_won))
+    for hold in holds:
+        own -= hold.own_won
+        cashback -= hold.cashback_won
+        city.subtract(dict(hold.city_won))
+    return replace(
+        money,
+        own_won=max(0, own),
+        cashback_won=max(0, cashback),
+        city_won={programme: max(0, won) for programme, won in city.items()},
+    )

@@ -1,0 +1,190 @@
+"""Joining a city: a phone number, a one-time code, a wallet, a PIN; then the chain's registrar gives the id.
+
+The same two steps open a session on another device, with the PIN that was chosen. Until the code has proved
+the phone, no answer tells whether the number is a member's.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import uuid
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import func, insert, select, text, update
+from sqlalchemy.engine import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+from stdnum import luhn
+
+from gateway.flow.errors import Invalid, TooMany, WrongCode
+from gateway.flow.municipality import Municipality
+from gateway.flow.outcomes import WORK_CHANNEL
+from gateway.flow.pins import check_new_pin, hash_pin, verify_pin
+from gateway.flow.sessions import Role, hashed, open_session
+from gateway.store.people_tables import citizens, member_serial, phone_codes
+
+_MOBILE = re.compile(r"01[016789][0-9]{7,8}", re.ASCII)
+_CODE_DIGITS: Final = 6
+_SECONDS_AN_HOUR: Final = 3600
+PHONE: Final = "citizens.phone"
+"""The context under which phone numbers are sealed and looked up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """A code was sent; it must be given back by `expires_at`."""
+
+    challenge: uuid.UUID
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A session, and the member it belongs to. `created`: this was the first time."""
+
+    token: str
+    expires_at: int
+    member: str
+    created: bool
+
+
+def national_number(phone: str) -> str:
+    """`01012345678` of a Korean mobile number in any usual form. Raises Invalid."""
+    digits = re.sub(r"[\s-]", "", phone)
+    if digits.startswith("+82"):
+        digits = "0" + digits[3:].removeprefix("0")
+    if not _MOBILE.fullmatch(digits):
+        raise Invalid("phone", "Not a Korean mobile number.")
+    return digits
+
+
+async def start(m: Municipality, phone: str, device: str) -> Challenge:
+    """Send a one-time code. Raises Invalid, TooMany, Unavailable."""
+    number = national_number(phone)
+    now = m.clock.now()
+    lookup = m.sealer.lookup(number, PHONE)
+    code = f"{secrets.randbelow(10**_CODE_DIGITS):0{_CODE_DIGITS}d}"
+    challenge = Challenge(uuid.uuid4(), now + m.city.join.code_seconds)
+    async with m.engine.begin() as connection:
+        # One at a time a number, so that the count below cannot be passed by asking in parallel.
+        await connection.execute(
+            text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": lookup.hex()}
+        )
+        await _check_rate(m, connection, lookup, now)
+        await connection.execute(
+            insert(phone_codes).values(
+                currency=m.code,
+                challenge=challenge.challenge,
+                phone_lookup=lookup,
+                phone=m.sealer.seal_text(number, PHONE),
+                device_hash=hashed(device),
+                code_hash=_code_hash(m, challenge.challenge, code),
+                sent_at=now,
+                expires_at=challenge.expires_at,
+            )
+        )
+    minutes = m.city.join.code_seconds // 60
+    await m.sms.send(
+        number, f"[{m.city.brand.name.ko}] 인증번호 {code} ({minutes}분 안에 입력, 타인에게 알려주지 마세요)"
+    )
+    return challenge
+
+
+async def confirm(
+    m: Municipality, challenge: uuid.UUID, code: str, device: str, pin: str, district: int
+) -> Joined:
+    """Join, or come back on another device. Raises WrongCode, WrongPin, PinLocked, Invalid."""
+    if not m.city.has_district(district):
+        raise Invalid("district", "The city has no such district.")
+    proved = await _prove(m, challenge, code, device)
+    known = await _member_of(m, proved.phone_lookup)
+    if known is not None:
+        await verify_pin(m, known, pin)
+    else:
+        check_new_pin(pin)
+    async with m.engine.begin() as connection:
+        used = update(phone_codes).where(
+            phone_codes.c.currency == m.code,
+            phone_codes.c.challenge == challenge,
+            phone_codes.c.used_at.is_(None),
+        )
+        if not (await connection.execute(used.values(used_at=m.clock.now()))).rowcount:
+            raise WrongCode("The code was used already: ask for a new one.")
+        member = known or await _create(m, connection, proved, pin, district)
+        token, expires_at = await open_session(
+            m, connection, Role.CITIZEN, member, device=device, days=m.city.join.session_days
+        )
+    return Joined(token, expires_at, member, created=known is None)
+
+
+async def _check_rate(m: Municipality, connection: AsyncConnection, lookup: bytes, now: int) -> None:
+    sent = (
+        await connection.execute(
+            select(func.count(), func.min(phone_codes.c.sent_at)).where(
+                phone_codes.c.currency == m.code,
+                phone_codes.c.phone_lookup == lookup,
+                phone_codes.c.sent_at > now - _SECONDS_AN_HOUR,
+            )
+        )
+    ).one()
+    if sent[0] >= m.city.join.codes_an_hour:
+        raise TooMany("Too many codes were sent to this number.", sent[1] + _SECONDS_AN_HOUR - now)
+
+
+async def _prove(m: Municipality, challenge: uuid.UUID, code: str, device: str) -> Row[Any]:
+    """Take one of the tries and compare; the try is spent whatever happens next."""
+    take = (
+        update(phone_codes)
+        .where(
+            phone_codes.c.currency == m.code,
+            phone_codes.c.challenge == challenge,
+            phone_codes.c.device_hash == hashed(device),
+            phone_codes.c.used_at.is_(None),
+            phone_codes.c.expires_at > m.clock.now(),
+            phone_codes.c.tries < m.city.join.code_tries,
+        )
+        .values(tries=phone_codes.c.tries + 1)
+        .returning(phone_codes)
+    )
+    async with m.engine.begin() as connection:
+        row = (await connection.execute(take)).one_or_none()
+    if row is None or not secrets.compare_digest(row.code_hash, _code_hash(m, challenge, code)):
+        raise WrongCode("The code does not fit, or is no longer valid.")
+    return row
+
+
+async def _member_of(m: Municipality, lookup: bytes) -> str | None:
+    async with m.engine.connect() as connection:
+        member: str | None = await connection.scalar(
+            select(citizens.c.member).where(citizens.c.currency == m.code, citizens.c.phone_lookup == lookup)
+        )
+    return member
+
+
+async def _create(
+    m: Municipality, connection: AsyncConnection, proved: Row[Any], pin: str, district: int
+) -> str:
+    serial = str(await connection.scalar(member_serial.next_value()))
+    member = serial + luhn.calc_check_digit(serial)
+    address, stored_key = m.wallets.create(Role.CITIZEN, member)
+    await connection.execute(
+        insert(citizens).values(
+            currency=m.code,
+            member=member,
+            wallet=address,
+            wallet_key=stored_key,
+            phone_lookup=proved.phone_lookup,
+            phone=proved.phone,
+            pin_hash=await hash_pin(m, member, pin),
+            district=district,
+            joined_at=m.clock.now(),
+        )
+    )
+    await connection.execute(select(func.pg_notify(WORK_CHANNEL, m.code)))
+    return member
+
+
+def _code_hash(m: Municipality, challenge: uuid.UUID, code: str) -> bytes:
+    """Keyed: six digits would be found from a plain hash in no time."""
+    return m.sealer.lookup(code, f"phone code {challenge}")

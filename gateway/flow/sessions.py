@@ -1,0 +1,127 @@
+"""Who is asking: opaque random tokens, stored as hashes, bound to a role and (for citizens) a device."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.flow.errors import Unauthenticated
+from gateway.flow.municipality import Municipality
+from gateway.store.people_tables import citizens, merchants, sessions
+
+_TOKEN_BYTES: Final = 32
+_SECONDS_A_DAY: Final = 86_400
+
+
+class Role(StrEnum):
+    """What a token may be used for; each route names one."""
+
+    CITIZEN = "citizen"
+    MERCHANT = "merchant"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who a token stands for. `subject`: member number, or the merchant's application id.
+
+    `chain_id`: the citizen's or merchant's id on chain, None until it is registered.
+    """
+
+    role: Role
+    subject: str
+    chain_id: int | None
+    token_hash: bytes
+    pin_until: int = 0
+
+    @property
+    def name(self) -> str:
+        """How requests are tied to their maker: `citizen:10000017`."""
+        return f"{self.role}:{self.subject}"
+
+
+def hashed(token: str) -> bytes:
+    """What is stored of a token; 256 random bits need no slow hash."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+async def open_session(
+    m: Municipality, connection: AsyncConnection, role: Role, subject: str, *, device: str | None, days: int
+) -> tuple[str, int]:
+    """(token, expiry). The token is shown once and stored as a hash."""
+    token = secrets.token_urlsafe(_TOKEN_BYTES)
+    now = m.clock.now()
+    expires_at = now + days * _SECONDS_A_DAY
+    await connection.execute(
+        insert(sessions).values(
+            token_hash=hashed(token),
+            currency=m.code,
+            role=role,
+            subject=subject,
+            device_hash=None if device is None else hashed(device),
+            created_at=now,
+            expires_at=expires_at,
+        )
+    )
+    return token, expires_at
+
+
+async def authenticate(m: Municipality, token: str, device: str | None) -> Caller:
+    """The caller behind a token. Raises Unauthenticated: unknown, expired, revoked, or another device."""
+    statement = (
+        select(
+            sessions,
+            citizens.c.citizen,
+            merchants.c.merchant,
+        )
+        .select_from(
+            sessions.outerjoin(
+                citizens,
+                (sessions.c.role == Role.CITIZEN)
+                & (citizens.c.currency == sessions.c.currency)
+                & (citizens.c.member == sessions.c.subject),
+            ).outerjoin(
+                merchants,
+                (sessions.c.role == Role.MERCHANT)
+                & (merchants.c.currency == sessions.c.currency)
+                & (merchants.c.application.cast(sessions.c.subject.type) == sessions.c.subject),
+            )
+        )
+        .where(sessions.c.token_hash == hashed(token), sessions.c.currency == m.code)
+    )
+    async with m.engine.connect() as connection:
+        row = (await connection.execute(statement)).one_or_none()
+    if row is None or row.revoked_at is not None or row.expires_at <= m.clock.now():
+        raise Unauthenticated("The token is unknown, expired or revoked.")
+    if row.device_hash is not None and (device is None or hashed(device) != row.device_hash):
+        raise Unauthenticated("The token belongs to another device.")
+    role = Role(row.role)
+    return Caller(
+        role=role,
+        subject=row.subject,
+        chain_id=row.citizen if role is Role.CITIZEN else row.merchant,
+        token_hash=row.token_hash,
+        pin_until=row.pin_until or 0,
+    )
+
+
+async def step_up(m: Municipality, caller: Caller, until: int) -> None:
+    """Note that the PIN was given in this session; payments may go without it `until` then."""
+    await _change(m, caller, pin_until=until)
+
+
+async def revoke(m: Municipality, caller: Caller) -> None:
+    """End a session now."""
+    await _change(m, caller, revoked_at=m.clock.now())
+
+
+async def _change(m: Municipality, caller: Caller, **values: int) -> None:
+    async with m.engine.begin() as connection:
+        await connection.execute(
+            update(sessions).where(sessions.c.token_hash == caller.token_hash).values(**values)
+        )

@@ -1,0 +1,236 @@
+"""From stored intent to stored transaction: what waits in the database is put into the outbox, in bulk.
+
+Each step takes rows that wait, makes one transaction of them and marks the rows, all in one commit: so a row waits,
+or it is in exactly one transaction that is stored. What a transaction did is told by the indexer (`outcome`);
+one that failed as a whole puts its rows back (`put_back`).
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Any, Final
+
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.engine import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.domain.payment import PaymentState
+from gateway.flow import refunds as refund_flow
+from gateway.flow.authorise import HOLDING
+from gateway.flow.charge import DepositState
+from gateway.flow.merchants import MerchantState
+from gateway.flow.municipality import Municipality
+from gateway.flow.ports import Desk, RefundOrder
+from gateway.store.payment_tables import payments, refunds
+from gateway.store.people_tables import citizens, deposits, merchants
+
+log = structlog.get_logger(__name__)
+
+MOST_ORDERS: Final = 256
+MOST_ENTRIES: Final = 150
+MOST_SINGLE: Final = 100
+
+# Gas is bounded before a batch is sent, because a batch that runs out of it does nothing at all: 16 million, less
+# the batch's own, over what an order costs at worst (a citizen's first of the month) and each programme drawn on.
+_BATCH_GAS: Final = 15_000_000
+_ORDER_GAS: Final = 90_000
+_DRAW_GAS: Final = 35_000
+
+BATCH, REGISTER_CITIZENS, REGISTER_MERCHANTS = "batch", "register-citizens", "register-merchants"
+ISSUE, REFUND = "issue", "refund"
+
+
+async def batch(m: Municipality, desk: Desk, most: int = MOST_ORDERS) -> str | None:
+    """Put held payments, oldest first, into one batch. Returns its reference, None when nothing waits.
+
+    A citizen's payments stay in the order in which they were held.
+    """
+    async with m.engine.begin() as connection:
+        rows = (
+            await connection.execute(
+                select(payments.c.payment, payments.c.order, payments.c.held_city)
+                .where(
+                    payments.c.currency == m.code,
+                    payments.c.state.in_(HOLDING),
+                    payments.c.batch_tx.is_(None),
+                )
+                .order_by(payments.c.serial)
+                .limit(most)
+                .with_for_update(skip_locked=True)
+            )
+        ).all()
+        rows = _within_gas(rows)
+        if not rows:
+            return None
+        reference = f"{m.clock.now()}-{uuid.uuid4().hex[:12]}"
+        await desk.submit_batch(connection, [row.order for row in rows], reference)
+        await connection.execute(
+            update(payments)
+            .where(
+                payments.c.currency == m.code,
+                payments.c.payment.in_([row.payment for row in rows]),
+            )
+            .values(state=PaymentState.SUBMITTED, batch_tx=reference, submitted_at=m.clock.now())
+        )
+    desk.commit_done()
+    return reference
+
+
+async def register_citizens(m: Municipality, desk: Desk) -> bool:
+    """Send waiting citizens to the registrar. Whether there were any."""
+    async with m.engine.begin() as connection:
+        rows = (
+            await connection.execute(
+                select(citizens.c.member, citizens.c.wallet, citizens.c.district, citizens.c.cohort)
+                .where(
+                    citizens.c.currency == m.code,
+                    citizens.c.citizen.is_(None),
+                    citizens.c.registration.is_(None),
+                )
+                .order_by(citizens.c.member)
+                .limit(MOST_ENTRIES)
+                .with_for_update(skip_locked=True)
+            )
+        ).all()
+        if not rows:
+            return False
+        reference = f"{rows[0].member}-{uuid.uuid4().hex[:8]}"
+        entries = [(row.wallet, row.district, row.cohort) for row in rows]
+        await desk.register_citizens(connection, entries, reference)
+        await connection.execute(
+            update(citizens)
+            .where(citizens.c.currency == m.code, citizens.c.member.in_([row.member for row in rows]))
+            .values(registration=reference)
+        )
+    desk.commit_done()
+    return True
+
+
+async def register_merchants(m: Municipality, desk: Desk) -> bool:
+    """Send approved merchants to the registrar. Whether there were any."""
+    async with m.engine.begin() as connection:
+        rows = (
+            await connection.execute(
+                select(merchants)
+                .where(
+                    merchants.c.currency == m.code,
+                    merchants.c.state == MerchantState.APPROVED,
+                    merchants.c.merchant.is_(None),
+                    merchants.c.registration.is_(None),
+                )
+                .order_by(merchants.c.serial)
+                .limit(MOST_ENTRIES)
+                .with_for_update(skip_locked=True)
+            )
+        ).all()
+        if not rows:
+            return False
+        reference = f"{rows[0].serial}-{uuid.uuid4().hex[:8]}"
+        entries = [(row.wallet, row.district, row.category, row.sales_band) for row in rows]
+        await desk.register_merchants(connection, entries, reference)
+        await connection.execute(
+            update(merchants)
+            .where(
+                merchants.c.currency == m.code,
+                merchants.c.application.in_([row.application for row in rows]),
+            )
+            .values(registration=reference)
+        )
+    desk.commit_done()
+    return True
+
+
+async def issue(m: Municipality, desk: Desk) -> bool:
+    """Send matched deposits of registered citizens to the issuer, a transaction each: one that a cap refuses must
+    not take others with it. Whether there were any."""
+    async with m.engine.begin() as connection:
+        rows = (
+            await connection.execute(
+                select(deposits, citizens.c.citizen)
+                .join(
+                    citizens,
+                    (citizens.c.currency == deposits.c.currency) & (citizens.c.member == deposits.c.member),
+                )
+                .where(
+                    deposits.c.currency == m.code,
+                    deposits.c.state == DepositState.MATCHED,
+                    citizens.c.citizen.is_not(None),
+                )
+                .order_by(deposits.c.received_at, deposits.c.deposit_ref)
+                .limit(MOST_SINGLE)
+                .with_for_update(of=deposits, skip_locked=True)
+            )
+        ).all()
+        for row in rows:
+            # The deposit is the action: a reference of its own for each try after a failed one.
+            reference = f"{row.deposit_key.hex()}-{row.tries}"
+            await desk.issue(connection, row.citizen, row.amount, row.deposit_key, reference)
+        if rows:
+            await connection.execute(
+                update(deposits)
+                .where(
+                    deposits.c.currency == m.code,
+                    deposits.c.deposit_key.in_([row.deposit_key for row in rows]),
+                )
+                .values(state=DepositState.SUBMITTED, tries=deposits.c.tries + 1)
+            )
+    if rows:
+        desk.commit_done()
+    return bool(rows)
+
+
+async def refund(m: Municipality, desk: Desk) -> bool:
+    """Send refunds that wait, with record and proof. Whether there were any."""
+    sent: list[uuid.UUID] = []
+    async with m.engine.begin() as connection:
+        rows = (
+            await connection.execute(
+                select(refunds, payments.c.batch, payments.c.batch_index, payments.c.record)
+                .join(
+                    payments,
+                    (payments.c.currency == refunds.c.currency)
+                    & (payments.c.payment == refunds.c.payment),
+                )
+                .where(refunds.c.currency == m.code, refunds.c.state == refund_flow.HELD)
+                .order_by(refunds.c.requested_at, refunds.c.refund)
+                .limit(MOST_SINGLE)
+                .with_for_update(of=refunds, skip_locked=True)
+            )
+        ).all()
+        for row in rows:
+            try:
+                proof = await refund_flow.proof_of(connection, m.code, row.batch, row.batch_index)
+            except LookupError as error:
+                log.error("refund waits for its batch", refund=str(row.refund), error=str(error))
+                continue
+            order = RefundOrder(
+                batch=row.batch,
+                index=row.batch_index,
+                record=row.record,
+                proof=proof,
+                amount_won=row.amount,
+                refunded_before_won=row.refunded_before,
+                refund_id=row.refund.bytes,
+            )
+            await desk.refund(connection, order, str(row.refund))
+            sent.append(row.refund)
+        if sent:
+            await connection.execute(
+                update(refunds)
+                .where(refunds.c.currency == m.code, refunds.c.refund.in_(sent))
+                .values(state=refund_flow.SUBMITTED)
+            )
+    if sent:
+        desk.commit_done()
+    return bool(sent)
+
+
+def _within_gas(rows: Sequence[Row[Any]]) -> list[Row[Any]]:
+    gas = 0
+    for count, row in enumerate(rows):
+        gas += _ORDER_GAS + _DRAW_GAS * len(row.held_city)
+        if gas > _BATCH_GAS:
+            return list(rows[:count])
+    return list(rows)

@@ -210,9 +210,7 @@ class PaymentPass(_Message):
         uint("expires_at", self.expires_at, 40)
 
     def packed(self) -> bytes:
-        return self._LAYOUT.pack(
-            self.TYPE_HASH, self.citizen, self.limit, self.nonce, self.expires_at
-        )
+        return self._LAYOUT.pack(self.TYPE_HASH, self.citizen, self.limit, self.nonce, self.expires_at)
 
     def message(self) -> dict[str, Any]:
         return {
@@ -222,9 +220,7 @@ class PaymentPass(_Message):
             "expiresAt": self.expires_at,
         }
 
-    def used(
-        self, payment_id: bytes, merchant: int, amount: int, signature: CompactSignature
-    ) -> BatchOrder:
+    def used(self, payment_id: bytes, merchant: int, amount: int, signature: CompactSignature) -> BatchOrder:
         """The order of kind 2 by which `merchant` takes `amount` won with this pass."""
         return BatchOrder(
             kind=Kind.CUSTOMER_QR,
@@ -248,9 +244,7 @@ class CardConsent(_Message):
     nonce: int
     expires_at: int
 
-    TYPE: ClassVar[str] = (
-        "CardConsent(uint32 citizen,uint32 dailyLimit,uint32 nonce,uint40 expiresAt)"
-    )
+    TYPE: ClassVar[str] = "CardConsent(uint32 citizen,uint32 dailyLimit,uint32 nonce,uint40 expiresAt)"
     TYPE_HASH: ClassVar[bytes] = keccak256(TYPE.encode())
     _LAYOUT: ClassVar[Struct] = Struct(">32s28xI28xI28xI24xQ")
 
@@ -260,9 +254,7 @@ class CardConsent(_Message):
         uint("expires_at", self.expires_at, 40)
 
     def packed(self) -> bytes:
-        return self._LAYOUT.pack(
-            self.TYPE_HASH, self.citizen, self.daily_limit, self.nonce, self.expires_at
-        )
+        return self._LAYOUT.pack(self.TYPE_HASH, self.citizen, self.daily_limit, self.nonce, self.expires_at)
 
     def message(self) -> dict[str, Any]:
         return {

@@ -118,8 +118,7 @@ WORDS: Final[Mapping[Reason, Words]] = {
         "앱에서 가까운 사용처를 확인하시고, 여기서는 다른 결제 수단을 이용해 주세요.",
     ),
     Reason.INSUFFICIENT_FUNDS: Words(
-        "The balance that can be used here is less than the amount. "
-        "Charge the wallet and try again.",
+        "The balance that can be used here is less than the amount. Charge the wallet and try again.",
         "여기서 쓸 수 있는 잔액이 결제 금액보다 적습니다. 충전한 뒤 다시 시도해 주세요.",
     ),
 }

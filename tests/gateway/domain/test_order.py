@@ -43,9 +43,7 @@ def test_p5_digests_are_those_of_eth_account(domain, message):
 def test_p5_a_wallet_signs_the_document_that_we_hash(domain, message):
     account = Account.from_key(b"\x11" * 32)
     signed = account.sign_typed_data(full_message=message.typed_data(domain))
-    assert Account._recover_hash(message.digest(domain), signature=signed.signature) == (
-        account.address
-    )
+    assert Account._recover_hash(message.digest(domain), signature=signed.signature) == (account.address)
 
 
 @pytest.mark.parametrize("message", [PaymentOrder, PaymentPass, CardConsent])

@@ -50,9 +50,7 @@ def test_c6_values_that_do_not_fit_are_refused():
             p.Merchant(*wrong, p.SalesBand.UP_TO_1_BILLION)
 
 
-@pytest.mark.parametrize(
-    "text", ["116-82-00276", "1168200276", " 124-81-00998 ", "１１６－82－00276"]
-)
+@pytest.mark.parametrize("text", ["116-82-00276", "1168200276", " 124-81-00998 ", "１１６－82－00276"])
 def test_business_numbers_in_use(text):
     number = p.business_number(text)
     assert number in ("1168200276", "1248100998")

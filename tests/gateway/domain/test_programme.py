@@ -111,9 +111,7 @@ def test_m2_a_grant_that_does_not_fit(tiers):
         pr.pack_roll(tiers)
 
 
-@pytest.mark.parametrize(
-    ("number", "chunk"), [(0, bytes(16_385)), (0, b"\x09"), (1, b"\x90"), (0, b"\x10")]
-)
+@pytest.mark.parametrize(("number", "chunk"), [(0, bytes(16_385)), (0, b"\x09"), (1, b"\x90"), (0, b"\x10")])
 def test_m2_bytes_that_are_no_roll(number, chunk):
     with pytest.raises(RollError):
         list(pr.unpack_roll(number, chunk))

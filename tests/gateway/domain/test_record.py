@@ -45,9 +45,7 @@ uint32 = st.integers(0, 2**32 - 1)
 @st.composite
 def records(draw):
     parts = [draw(st.integers(0, 2**29)) for _ in range(2)]
-    draws = draw(
-        st.lists(st.builds(Draw, st.integers(1, 2**16 - 1), st.integers(1, 2**29)), max_size=5)
-    )
+    draws = draw(st.lists(st.builds(Draw, st.integers(1, 2**16 - 1), st.integers(1, 2**29)), max_size=5))
     common = {
         "payment_id": draw(st.binary(min_size=16, max_size=16)),
         "citizen": draw(uint32),
@@ -79,8 +77,7 @@ def test_p8_a_record_laid_out_by_hand():
         "000102030405060708090a0b0c0d0e0f" + "00000007" + "00000009" + "00002ee0" + "01" + "000000"
     )
     assert w1.hex() == (
-        "00000003" + "0102030405" + "00001388" + "000003e8" + "000001f4" + "00001388"
-        "0002" + "03e8" + "000000"
+        "00000003" + "0102030405" + "00001388" + "000003e8" + "000001f4" + "000013880002" + "03e8" + "000000"
     )
     assert w2.hex() == "0004" + "000007d0" + "0102" + "00000fa0" + "00" * 20
     assert PaymentRecord.from_words(w0, w1, w2) == RECORD

@@ -192,9 +192,7 @@ def test_f3_what_remains_is_what_the_remaining_amount_would_have_drawn(data):
 
 
 def plan(before, amount, *, credit=10**6, at=MAY_31, record=RECORD):
-    return plan_refund(
-        record, refunded_before_won=before, amount_won=amount, credit_won=credit, at=at
-    )
+    return plan_refund(record, refunded_before_won=before, amount_won=amount, credit_won=credit, at=at)
 
 
 def test_k5_by_hand():

@@ -37,9 +37,7 @@ def test_s5_holds_over_netting(balance, owed, paid):
     line = settlement.settle_line(1, balance_won=balance, owed_won=owed)
     assert line.escrow_won + line.to_float_won == balance
     books = {"accepted_won": balance + paid - owed + 10**13, "refunded_won": 10**13}
-    assert settlement.is_balanced(
-        balance_won=balance, escrow_won=0, paid_won=paid, owed_won=owed, **books
-    )
+    assert settlement.is_balanced(balance_won=balance, escrow_won=0, paid_won=paid, owed_won=owed, **books)
     after = {"escrow_won": line.escrow_won, "paid_won": paid, "owed_won": line.still_owed_won}
     assert settlement.is_balanced(balance_won=0, **after, **books)
     assert not settlement.is_balanced(balance_won=1, **after, **books)
@@ -51,12 +49,8 @@ def test_s4_only_active_merchants_are_paid():
 
 
 def test_f4_the_float_advances_what_the_balance_lacks():
-    assert settlement.fund_refund(balance_won=900, amount_won=300) == (
-        settlement.RefundFunding(300, 0)
-    )
-    assert settlement.fund_refund(balance_won=100, amount_won=300) == (
-        settlement.RefundFunding(100, 200)
-    )
+    assert settlement.fund_refund(balance_won=900, amount_won=300) == (settlement.RefundFunding(300, 0))
+    assert settlement.fund_refund(balance_won=100, amount_won=300) == (settlement.RefundFunding(100, 200))
     with pytest.raises(AmountError):
         settlement.fund_refund(balance_won=100, amount_won=0)
     with pytest.raises(AmountError):

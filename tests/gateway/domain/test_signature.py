@@ -33,9 +33,7 @@ def test_p5_what_a_key_signs_is_recovered_from_the_two_words(secret):
     key = coincurve.PrivateKey(secret)
     compact = CompactSignature.from_bytes(key.sign_recoverable(DIGEST, hasher=None))
     assert compact.is_well_formed
-    found = coincurve.PublicKey.from_signature_and_message(
-        compact.recoverable(), DIGEST, hasher=None
-    )
+    found = coincurve.PublicKey.from_signature_and_message(compact.recoverable(), DIGEST, hasher=None)
     assert found == key.public_key
     with_27 = compact.recoverable()[:64] + bytes((27 + compact.recovery_bit,))
     assert CompactSignature.from_bytes(with_27) == compact

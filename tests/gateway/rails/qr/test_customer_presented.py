@@ -49,6 +49,7 @@ def test_a_code_by_hand():
     assert build(QR) == code(OURS)
     assert parse(code(OURS)) == QR
     assert parse(build(QR).encode()) == QR
+    assert CustomerQr(municipality="demo", token=bytes(16)).counter == 0
 
 
 @given(
@@ -174,9 +175,7 @@ def test_values_that_no_code_can_carry(wrong):
 
 @given(
     st.lists(
-        st.tuples(
-            st.sampled_from([0x4F, 0x61, 0x85, 0x9F10, 0x5F2D, 0xDF8101]), st.binary(max_size=300)
-        ),
+        st.tuples(st.sampled_from([0x4F, 0x61, 0x85, 0x9F10, 0x5F2D, 0xDF8101]), st.binary(max_size=300)),
         max_size=4,
     )
 )

@@ -224,4 +224,3 @@ def matches(found: bytes, wanted: bytes) -> bool:
 
 def _creation_fields(made: Creation) -> dict[str, Any]:
     return {"owner": made.owner, "name": made.name, "part": made.part, "recorded": made.recorded}
-

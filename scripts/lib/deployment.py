@@ -341,9 +341,7 @@ class Deployment:
 
     def _make_directory(self) -> Call:
         directory = self.record.address(PLATFORM, "directory")
-        data = chain.encode(
-            "Directory", "setMunicipality", (code_bytes32(self.code), self._municipality())
-        )
+        data = chain.encode("Directory", "setMunicipality", (code_bytes32(self.code), self._municipality()))
         return Call(directory, data)
 
     # --- handing over ------------------------------------------------------------------------------------

@@ -88,7 +88,7 @@ FUNCTIONS: Final[Mapping[str, Mapping[Role, tuple[str, ...]]]] = {
 """Restricted functions by contract and role. What the AccessManager does not know falls to ADMIN."""
 
 MODULE_FUNCTIONS: Final[Mapping[str, tuple[str, ...]]] = {
-    "LocalCurrency": ("move", "burn"),
+    "LocalCurrency": ("move", "burn", "pay"),
     "Programmes": ("draw", "putBack"),
     "Cashback": ("settle", "putBack"),
     "Settlement": ("advance",),

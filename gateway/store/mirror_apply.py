@@ -1,0 +1,121 @@
+"""Applying blocks to the mirror: rows are loaded together, changed in the order of the chain's events,
+and written together, so the number of statements does not grow with the number of events.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Table
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.domain.record import PaymentRecord
+from gateway.store import chain_tables as t
+from gateway.store import mirror_money, mirror_payments
+from gateway.store.mirror_rows import HANDLERS, Rows
+from gateway.store.working_set import Key
+
+if TYPE_CHECKING:
+    from gateway.chain.decode import Emitted
+
+__all__ = ["apply", "mirror_money", "mirror_payments"]  # the latter two register handlers
+
+
+async def apply(
+    conn: AsyncConnection,
+    currency: str,
+    emitted: Sequence[Emitted],
+    times: Mapping[int, int],
+    rolls: Mapping[bytes, bytes],
+) -> None:
+    """Apply events to a municipality's mirror: in the order of the chain, none of them twice.
+
+    `times`: block time by block number. `rolls`: tiers by the address of a roll (M-2).
+    """
+    rows = Rows(currency, rolls)
+    touched: dict[Table, set[Key]] = defaultdict(set)
+    for item in emitted:
+        for table, key in _touches(item.event):
+            touched[table].add(key)
+    for table, keys in touched.items():
+        await rows.sets[table].load(conn, keys)
+    await _load_refunded(conn, rows, emitted)
+    for item in emitted:
+        handler = HANDLERS.get(type(item.event).__name__)
+        if handler is not None:
+            rows.block, rows.tx_hash, rows.time = item.block, item.tx_hash, times[item.block]
+            handler(rows, item.event)
+    for table in t.MIRRORED:
+        await rows.sets[table].flush(conn)
+
+
+async def _load_refunded(conn: AsyncConnection, rows: Rows, emitted: Sequence[Emitted]) -> None:
+    """Load what refunds change: whose payment it was stands in the payment's record.
+
+    A payment that is not there is among the events themselves, and loads the same rows.
+    """
+    found: dict[Table, set[Key]] = defaultdict(set)
+    for item in emitted:
+        if type(item.event).__name__ == "Refunded":
+            event: Any = item.event
+            if payment := rows.sets[t.payments].find(event.batch, event.index):
+                words = payment["record"]
+                record = PaymentRecord.from_words(words[:32], words[32:64], words[64:])
+                for table, key in _touched_by_payments([record]):
+                    found[table].add(key)
+    for table, keys in found.items():
+        await rows.sets[table].load(conn, keys)
+
+
+def _touches(event: Any) -> Iterable[tuple[Table, Key]]:
+    """The rows that may be there already and that `event` changes."""
+    match type(event).__name__:
+        case "CitizenChanged" | "CardLimitSet":
+            yield t.citizens, (event.citizen,)
+        case "MerchantChanged":
+            yield t.merchants, (event.merchant,)
+        case "WalletRotated":
+            yield (t.citizens if event.kind == 1 else t.merchants), (event.id,)
+        case "Transfer":
+            yield t.balances, (event.sender,)
+            yield t.balances, (event.receiver,)
+        case "ProgrammeFunded" | "RollGranted" | "ProgrammeClosed" | "ProgrammeSwept":
+            yield t.programmes, (event.programme,)
+        case "CreditsGranted":
+            yield t.programmes, (event.programme,)
+            yield from ((t.city_money, (event.programme, citizen)) for citizen in event.citizens)
+        case "CampaignFunded" | "CampaignRatesChanged":
+            yield t.campaigns, (event.campaign,)
+        case "CampaignClosed":
+            yield t.campaigns, (event.campaign,)
+            yield t.city, ()
+        case "CreditsSwept":
+            yield from ((t.cashback, (citizen,)) for citizen in event.citizens)
+        case "BatchProcessed":
+            yield from _touched_by_payments(event.payments)
+        case "Refunded":
+            yield t.payments, (event.batch, event.index)
+            yield from ((t.programmes, (part.programme,)) for part in event.parts)
+        case "Escrowed" | "FileAnchored":
+            yield t.cycles, (event.cycle,)
+        case "LinesPaid" | "LinesReturned":
+            yield t.cycles, (event.cycle,)
+            yield from ((t.lines, (event.cycle, merchant)) for merchant in event.merchants)
+        case "Advanced" | "Repaid":
+            yield t.merchants, (event.merchant,)
+            yield t.city, ()
+        case _:
+            yield t.city, ()
+
+
+def _touched_by_payments(payments: Iterable[PaymentRecord]) -> Iterable[tuple[Table, Key]]:
+    for payment in payments:
+        if payment.is_accepted:
+            yield t.cashback, (payment.citizen,)
+            if payment.campaign:
+                yield t.campaigns, (payment.campaign,)
+            for draw in payment.draws:
+                yield t.programmes, (draw.programme,)
+                yield t.city_money, (draw.programme, payment.citizen)

@@ -14,7 +14,7 @@ from scripts.lib import chain, cli
 from scripts.lib import city as city_file
 from scripts.lib.errors import Refusal
 from scripts.lib.municipality import Municipality, parser_arguments
-from scripts.lib.plan import Plan, carry_out
+from scripts.lib.plan import Plan, Send, carry_out
 from scripts.lib.programmes import created, label_bytes, numbers, window
 from scripts.lib.roles import Role
 
@@ -128,7 +128,7 @@ def _close(words: tuple[str, ...]) -> None:
     if not 0 < given.campaign <= cashback.campaignCount():
         raise Refusal(f"{city.code} has no campaign {given.campaign}")
     status, totals = cashback.totalsOf(given.campaign)
-    sends = ()
+    sends: tuple[Send, ...] = ()
     if status == STATUS_OPEN:
         sends = (
             city.send("close", Role.PROGRAMME_MANAGER, "Cashback", "close", given.campaign, key=given.key),

@@ -1,8 +1,9 @@
 """Deploys a city: ``tools/brownie run deploy main --network camellia -- dongbaek [--yes]``.
 
-Deploys the platform's Directory with the first city, then the city's contracts, gives every restricted function
-and every role its holder, and hands ADMIN over. Each transaction is in ``deployments/<chain-id>.json`` before and
-after it is mined: run the same again after a failure, and it goes on where it was.
+Deploys the platform's Directory with the first city, then the city's contracts, gives every restricted
+function and every role its holder, and hands ADMIN over. Each transaction is in
+``deployments/<chain-id>.json`` before and after it is mined: run the same again after a failure, and it
+goes on where it was.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ def _deploy(words: tuple[str, ...]) -> None:
         deployment = Deployment(wanted, keys, record)
         if (missing := deployment.missing()) and not given.repair:
             raise Refusal(
-                f"the chain does not have {', '.join(missing)} of {record.path}: if it was begun anew or lost "
-                "blocks, give --repair; else this is the wrong node"
+                f"the chain does not have {', '.join(missing)} of {record.path}: if it was begun anew or "
+                "lost blocks, give --repair; else this is the wrong node"
             )
         to_do = [step for step in deployment.steps() if not step.is_done()]
         _print_plan(deployment, to_do)

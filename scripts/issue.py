@@ -10,10 +10,10 @@ import re
 
 from gateway.domain.keccak import keccak256
 from gateway.domain.money import format_won, parse_won
-from scripts.lib import cli
+from scripts.lib import chain, cli
 from scripts.lib.errors import Refusal
 from scripts.lib.municipality import Municipality, parser_arguments
-from scripts.lib.plan import Plan, carry_out
+from scripts.lib.plan import Plan, Send, carry_out
 from scripts.lib.roles import Role
 
 _BANK_CODE = re.compile(r"[0-9]{3}")
@@ -91,8 +91,6 @@ def _issue(words: tuple[str, ...]) -> None:
 
 
 def _issues(city: Municipality) -> list[dict]:
-    from scripts.lib import chain
-
     first = city.record.entries(city.code)["currency"]["block"]
     return chain.logs("LocalCurrency", city.address("LocalCurrency"), "IssuedToTreasury", first)
 
@@ -108,7 +106,7 @@ def _allowance(words: tuple[str, ...]) -> None:
     issuer = given.issuer or city.keys.address(Role.ISSUER.key)
     currency = city.contract("LocalCurrency")
     before = currency.issuerAllowance(issuer)
-    sends = ()
+    sends: tuple[Send, ...] = ()
     if before != amount:
         sends = (
             city.send(

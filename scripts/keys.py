@@ -1,7 +1,7 @@
 """Makes the role keys: ``tools/brownie run keys main --network camellia``.
 
-A keystore a role, ``treasury`` and ``deployer`` in ``$CAMELLIA_KEYS``, and the passphrase file beside them, all
-readable by their owner only. What is there is left as it is. Sends nothing.
+A keystore a role, ``treasury`` and ``deployer`` in ``$CAMELLIA_KEYS``, and the passphrase file beside
+them, all readable by their owner only. What is there is left as it is. Sends nothing.
 """
 
 from __future__ import annotations

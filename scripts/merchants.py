@@ -2,8 +2,9 @@
 
     tools/brownie run merchants main --network camellia -- --file merchants.csv [--strict]
 
-Columns: ``business_number,wallet,mcc,district,yearly_sales``. Business numbers stay off chain (C-7); the ids that the
-merchants got are written beside the list, for the gateway. A wallet that is registered already is left alone (C-3).
+Columns: ``business_number,wallet,mcc,district,yearly_sales``. Business numbers stay off chain (C-7); the ids
+that the merchants got are written beside the list, for the gateway. A wallet that is registered already is
+left alone (C-3).
 """
 
 from __future__ import annotations

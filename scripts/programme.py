@@ -1,7 +1,8 @@
 """Opens a programme of city money and funds it from the treasury, or tops it up, or ends it.
 
     tools/brownie run programme main --network camellia -- --label "relief 2026" --first-day 2026-05-11 \\
-        --last-day 2026-08-31 --tiers 400000,600000,800000,1000000 --budget 700000000 --without-categories 21,22,25
+        --last-day 2026-08-31 --tiers 400000,600000,800000,1000000 --budget 700000000 \\
+        --without-categories 21,22,25
     tools/brownie run programme fund --network camellia -- --programme 1 --amount 50000000
     tools/brownie run programme close --network camellia -- --programme 1
 """

@@ -1,16 +1,17 @@
 """Charges relief from a list, in bulk.
 
-    tools/brownie run relief main --network camellia -- --programme 1 --file relief.csv [--strict] [--report out.csv]
+    tools/brownie run relief main --network camellia -- --programme 1 --file relief.csv [--strict]
 
-The file's first line is ``citizen,tier`` or ``citizen,amount``. The whole list is checked before anything is sent;
-lines that are not right are told by number and left out (with --strict nothing is sent then). Tiers go as rolls,
-a chunk of 32,768 citizens a transaction; personal amounts, and citizens added to a chunk that was written
-before, go as credits. Running the same again changes nothing, also after a kill in the middle.
+The file's first line is ``citizen,tier`` or ``citizen,amount``. The whole list is checked before anything is
+sent; lines that are not right are told by number and left out (with --strict nothing is sent then). Tiers go
+as rolls, a chunk of 32,768 citizens a transaction; personal amounts, and citizens added to a chunk that was
+written before, go as credits. Running the same again changes nothing, also after a kill in the middle.
 """
 
 from __future__ import annotations
 
 import csv
+from operator import itemgetter
 from pathlib import Path
 
 from gateway.domain.money import format_won
@@ -93,12 +94,13 @@ def _plan(city: Municipality, given, file, grants: Grants, left_out: int, budget
         )
         for part in grants.credits
     ]
+    before = len(grants.lines) - grants.new_citizens
     facts = (
         ("list", f"{file.path.name}, SHA-256 {file.content_hash.hex()}"),
         ("programme", str(programme)),
         (
             "citizens",
-            f"{grants.new_citizens:,} new, {len(grants.lines) - grants.new_citizens:,} granted before",
+            f"{grants.new_citizens:,} new, {before:,} granted before",
         ),
         ("left out", f"{left_out:,} lines"),
         ("amount", f"{format_won(grants.new_won)} of {format_won(budget)} left"),
@@ -111,7 +113,8 @@ def _problems(city: Municipality, programme: int, amounts: tuple[int, ...], gran
     """Every recipient's grant and balance from the chain, and the programme's books (M-4, M-9)."""
     now = granted(city, programme)
     wrong = [
-        f"citizen {line.citizen} was granted {format_won(now.won(line.citizen, amounts))}, not {format_won(line.won)}"
+        f"citizen {line.citizen} was granted {format_won(now.won(line.citizen, amounts))}, "
+        f"not {format_won(line.won)}"
         for line in grants.lines
         if now.won(line.citizen, amounts) != line.won
     ]
@@ -132,7 +135,8 @@ def _problems(city: Municipality, programme: int, amounts: tuple[int, ...], gran
         wrong.append("what was granted is not what is outstanding and spent")
     if not totals["spent"]:
         wrong += [
-            f"citizen {line.citizen} holds {format_won(held.get(line.citizen, 0))}, not {format_won(line.won)}"
+            f"citizen {line.citizen} holds {format_won(held.get(line.citizen, 0))}, "
+            f"not {format_won(line.won)}"
             for line in grants.lines
             if held.get(line.citizen, 0) != line.won
         ]
@@ -142,9 +146,12 @@ def _problems(city: Municipality, programme: int, amounts: tuple[int, ...], gran
 
 
 def _write_report(path: Path, grants: Grants, mistakes: list[csvfile.Mistake]) -> None:
-    outcomes = [(line.number, line.citizen, line.won, "charged") for line in grants.lines]
+    outcomes: list[tuple[int, object, object, str]] = [
+        (line.number, line.citizen, line.won, "charged") for line in grants.lines
+    ]
     outcomes += [(mistake.line, "", "", mistake.words) for mistake in mistakes]
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("line", "citizen", "won", "outcome"))
-        writer.writerows(sorted(outcomes, key=lambda outcome: outcome[0]))
+        outcomes.sort(key=itemgetter(0))
+        writer.writerows(outcomes)

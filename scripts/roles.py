@@ -4,8 +4,8 @@
     tools/brownie run roles grant --network camellia -- --role gateway --account 0x…
     tools/brownie run roles revoke --network camellia -- --role gateway --account 0x…
 
-ADMIN's operations are delayed: the first run announces, the same run after the delay carries out (exit code 3 in
-between).
+ADMIN's operations are delayed: the first run announces, the same run after the delay carries out (exit code
+3 in between).
 """
 
 from __future__ import annotations
@@ -86,7 +86,8 @@ def _change(verb: str, words: tuple[str, ...]) -> None:
     manager = city.contract("AccessManager")
     arguments = (int(role), account, delay) if verb == "grant" else (int(role), account)
     data = chain.encode("AccessManager", f"{verb}Role", arguments)
-    sends, waits = (), False
+    sends: tuple[Send, ...] = ()
+    waits = False
     if tuple(manager.hasRole(role, account)) != wanted:
         send, waits = _delayed(city, data, given.key or Role.ADMIN.key)
         sends = (send,)

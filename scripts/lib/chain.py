@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from brownie import network, project, web3
+from brownie import web3 as connected
 from brownie._config import CONFIG
 from brownie.convert.normalize import format_input
 from brownie.network.contract import Contract
+from brownie.network.main import show_active
+from brownie.project.main import get_loaded_projects
 from eth_account.signers.local import LocalAccount
 from web3.exceptions import TransactionNotFound, Web3RPCError
 from web3.types import TxReceipt
@@ -22,6 +24,9 @@ from web3.types import TxReceipt
 from gateway.domain.keccak import keccak256
 from scripts.lib.errors import CheckFailed, Refusal
 from scripts.lib.roles import canonical_type, selector
+
+web3: Final[Any] = connected
+"""brownie's connection; its own types are narrower than what it takes."""
 
 HIGHEST_GAS: Final = 16_000_000
 """No transaction of the platform is above this."""
@@ -49,7 +54,7 @@ def chain_id() -> int:
     Raises Refusal when the network is none of this platform's, or the node is on another chain than the
     network's settings say.
     """
-    name = network.show_active()
+    name = show_active()
     if name is None or not name.startswith(NETWORKS):
         raise Refusal(f"network {name!r} is none of ours: run with --network camellia")
     found: int = web3.eth.chain_id
@@ -61,12 +66,13 @@ def chain_id() -> int:
 
 def artefact(name: str) -> Any:
     """The compiled contract of that name, a brownie ContractContainer."""
-    return getattr(project.get_loaded_projects()[0], name)
+    return getattr(get_loaded_projects()[0], name)
 
 
 def contract(name: str, address: str) -> Any:
     """A contract of ours at an address, as brownie reads it."""
-    return Contract.from_abi(name, address, artefact(name).abi)
+    made: Any = Contract
+    return made.from_abi(name, address, artefact(name).abi)
 
 
 def function_abi(name: str, function: str) -> dict[str, Any]:
@@ -82,7 +88,8 @@ def encode(name: str, function: str, arguments: Sequence[Any]) -> str:
     """The calldata of a call, in hexadecimal."""
     entry = function_abi(name, function)
     types = [canonical_type(field) for field in entry["inputs"]]
-    values = format_input(entry, list(arguments))
+    normalise: Any = format_input
+    values = normalise(entry, list(arguments))
     return "0x" + (selector([entry], function) + web3.codec.encode(types, values)).hex()
 
 
@@ -197,7 +204,7 @@ def send(account: LocalAccount, to: str | None, data: str) -> TxReceipt:
 
 def batch(requests: Sequence[tuple[str, Sequence[object]]]) -> list[Any]:
     """The results of many JSON-RPC calls in one HTTP request. Raises CheckFailed if one failed."""
-    answers = web3.provider.make_batch_request(list(requests))  # type: ignore[union-attr]
+    answers = web3.provider.make_batch_request(list(requests))
     results = {}
     for answer in answers:
         if "result" not in answer:
@@ -253,7 +260,7 @@ def _revert_data(error: Exception) -> bytes | None:
 
 def _custom_errors() -> dict[str, list[str]]:
     errors: dict[str, list[str]] = {}
-    for container in project.get_loaded_projects()[0]:
+    for container in get_loaded_projects()[0]:
         for entry in container.abi:
             if entry["type"] == "error":
                 types = [canonical_type(field) for field in entry["inputs"]]

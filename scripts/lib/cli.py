@@ -2,9 +2,9 @@
 
     tools/brownie run <script> <function> --network camellia -- [arguments] [--yes]
 
-What stands behind ``--`` is the script's (brownie keeps the options before it for itself), so the function has
-to be named, ``main`` too. ``--yes`` or ``CAMELLIA_YES=1`` sends without asking. ``-- --help`` tells the
-arguments. Exit codes are in `errors`.
+What stands behind ``--`` is the script's (brownie keeps the options before it for itself), so the function
+has to be named, ``main`` too. ``--yes`` or ``CAMELLIA_YES=1`` sends without asking. ``-- --help`` tells
+the arguments. Exit codes are in `errors`.
 """
 
 from __future__ import annotations

@@ -52,8 +52,8 @@ class CsvFile:
 def read(path: str, headers: Sequence[Sequence[str]]) -> CsvFile:
     """Read a list whose first line is one of `headers`.
 
-    Raises Refusal when the file cannot be read, is in no known encoding, or has another header. Lines that are
-    not right are among the mistakes.
+    Raises Refusal when the file cannot be read, is in no known encoding, or has another header. Lines
+    that are not right are among the mistakes.
     """
     file = Path(path)
     try:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from brownie import web3
 from web3.types import TxReceipt
 
 from gateway.domain.keccak import keccak256
 from scripts.lib import chain
+from scripts.lib.chain import web3
 from scripts.lib.city import delay_seconds
 from scripts.lib.deployment import (
     CONTRACT_NAMES,

@@ -111,7 +111,8 @@ class Keyring:
             keystore: dict[str, Any] = json.loads(self._path(name).read_text(encoding="utf-8"))
         except OSError as error:
             raise Refusal(
-                f"no key {name} in {self.folder}; make it with `tools/brownie run keys main --network camellia`"
+                f"no key {name} in {self.folder}; make it with "
+                "`tools/brownie run keys main --network camellia`"
             ) from error
         except ValueError as error:
             raise Refusal(f"{self._path(name)} is not a keystore") from error

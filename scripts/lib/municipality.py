@@ -83,8 +83,8 @@ class Municipality:
         if delay:
             raise Refusal(f"{contract}.{function} is delayed by {delay} s for {signer}: announce it first")
         raise Refusal(
-            f"{signer} ({holder}) does not hold {role.name} of {self.code}, which {contract}.{function} asks for; "
-            "`roles main` shows who does"
+            f"{signer} ({holder}) does not hold {role.name} of {self.code}, which {contract}.{function} "
+            "asks for; `roles main` shows who does"
         )
 
 

@@ -109,8 +109,8 @@ def plan_grants(
         elif before == line.won:
             grants.lines.append(line)
         elif before:
-            words = f"citizen {line.citizen} was granted {format_won(before)}, the line says {format_won(line.won)}"
-            mistakes.append(Mistake(line.number, words))
+            said = f"was granted {format_won(before)}, the line says {format_won(line.won)}"
+            mistakes.append(Mistake(line.number, f"citizen {line.citizen} {said}"))
         elif status != CitizenStatus.ACTIVE:
             mistakes.append(Mistake(line.number, f"citizen {line.citizen} is frozen"))
         elif grants.new_won + line.won > budget_won:

@@ -1,4 +1,4 @@
-"""A city deployed by the script itself on brownie's own chain, with its keys and its record in a folder of its own."""
+"""A city deployed by the script itself on brownie's own chain, keys and record in its own folder."""
 
 import json
 import os
@@ -12,13 +12,19 @@ from eth_account import Account
 
 from scripts import deploy, issue, programme
 from scripts.lib import chain
+from scripts.lib.chain import web3
 from scripts.lib.keys import Keyring
 from scripts.lib.municipality import Municipality
 from scripts.lib.record import Record
 
 CITIZENS = 40
 FAST = 2  # rounds of the key derivation: these keys guard nothing
-SETTINGS = ("CAMELLIA_KEYS", "CAMELLIA_KEYS_PASSPHRASE_FILE", "CAMELLIA_KEYS_PASSPHRASE", "CAMELLIA_DEPLOYMENTS")
+SETTINGS = (
+    "CAMELLIA_KEYS",
+    "CAMELLIA_KEYS_PASSPHRASE_FILE",
+    "CAMELLIA_KEYS_PASSPHRASE",
+    "CAMELLIA_DEPLOYMENTS",
+)
 
 
 @dataclass
@@ -66,8 +72,6 @@ def relief_programme(town: Town, fresh_chain: None, request: pytest.FixtureReque
 @pytest.fixture
 def fresh_chain() -> Iterator[None]:
     """Undoes on chain what the test did."""
-    from brownie import web3
-
     mark = web3.provider.make_request("evm_snapshot", [])["result"]
     yield
     web3.provider.make_request("evm_revert", [mark])
@@ -100,8 +104,6 @@ def act(city: Municipality, key: str, contract: str, function: str, *arguments: 
 
 def nonces(city: Municipality) -> dict[str, int]:
     """How many transactions each key has sent: what 'nothing was sent' is measured by."""
-    from brownie import web3
-
     names = ("admin", "issuer", "registrar", "programme-manager", "pauser", "treasurer", "deployer")
     return {name: web3.eth.get_transaction_count(city.keys.address(name)) for name in names}
 
@@ -133,5 +135,3 @@ def _place(folder: Path) -> Iterator[Path]:
             os.environ.pop(name, None)
         else:
             os.environ[name] = value
-
-

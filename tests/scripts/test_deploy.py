@@ -5,9 +5,11 @@ import re
 from pathlib import Path
 
 import pytest
+from brownie._config import CONFIG
 
 from scripts import deploy
 from scripts.lib import chain, deployer
+from scripts.lib.chain import web3
 from scripts.lib.errors import CheckFailed, Refusal
 from scripts.lib.record import CONTRACTS, Record
 from scripts.lib.roles import FUNCTIONS, Role, selector, unclassified
@@ -45,8 +47,6 @@ def test_a_killed_deployment_goes_on_and_deploys_nothing_twice(place: Path, monk
         patch.setattr(deployer.Deployer, "_finish", killing_finish)
         with pytest.raises(Killed):
             run(deploy, "main", "dongbaek", "--yes")
-
-    from brownie import web3
 
     run(deploy, "main", "dongbaek", "--yes")
     record = Record.open(chain.chain_id())
@@ -109,10 +109,9 @@ def test_the_role_table_is_what_the_sources_say(contract: str):
 
 
 def test_a_proxy_that_runs_other_code_is_found(town: Town, fresh_chain):
-    from brownie import web3
-
     proxy = town.city.address("Payments")
     other = town.city.record.entries("dongbaek")["cashback"]["implementation"]
+    assert other is not None
     word = "0x" + other[2:].lower().rjust(64, "0")
     slot = "0x" + deployer.IMPLEMENTATION_SLOT.to_bytes(32, "big").hex()
     web3.provider.make_request("anvil_setStorageAt", [proxy, slot, word])
@@ -140,13 +139,13 @@ def test_an_unknown_city_is_refused(place: Path):
 
 
 def test_a_network_that_is_not_ours_is_refused(monkeypatch):
-    monkeypatch.setattr(chain.network, "show_active", lambda: "mainnet")
+    monkeypatch.setattr(chain, "show_active", lambda: "mainnet")
     with pytest.raises(Refusal, match="mainnet"):
         chain.chain_id()
 
 
 def test_a_node_on_another_chain_than_the_network_says_is_refused(monkeypatch):
-    monkeypatch.setitem(chain.CONFIG.active_network, "chainid", 99)
+    monkeypatch.setitem(CONFIG.active_network, "chainid", 99)
     with pytest.raises(Refusal, match="chain 99"):
         chain.chain_id()
 

@@ -5,12 +5,12 @@ import stat
 from pathlib import Path
 
 import pytest
-from brownie import web3
 from eth_account import Account
 
 from gateway.domain.participants import business_number_check_digit
 from scripts import cashback, issue, merchants, pause, programme, roles, sweep
 from scripts.lib import chain
+from scripts.lib.chain import web3
 from scripts.lib.errors import Refusal
 from scripts.lib.keys import NAMES, Keyring
 from scripts.lib.roles import Role

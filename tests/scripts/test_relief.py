@@ -174,7 +174,9 @@ def test_a_programme_that_is_not_there_or_closed_is_refused(town: Town, relief_p
     ends(1, relief, "main", "--programme", str(relief_programme), "--file", file, "--yes")
 
 
-def test_the_wrong_key_is_refused_before_anything_is_sent(town: Town, relief_programme: int, unchanged, capsys):
+def test_the_wrong_key_is_refused_before_anything_is_sent(
+    town: Town, relief_programme: int, unchanged, capsys
+):
     file = town.csv("citizen,tier\n1,1\n")
     words = ("--programme", str(relief_programme), "--file", file, "--key", "treasurer", "--yes")
     ends(1, relief, "main", *words)

@@ -5,6 +5,7 @@ import {ICashback} from "./interfaces/ICashback.sol";
 import {ILocalCurrency} from "./interfaces/ILocalCurrency.sol";
 import {KoreanTime} from "./libraries/KoreanTime.sol";
 import {Modular} from "./libraries/Modular.sol";
+import {Pool, Pools} from "./libraries/Pools.sol";
 
 /// @title Cashback: the promises are on `ICashback`.
 contract Cashback is ICashback, Modular {
@@ -12,12 +13,7 @@ contract Cashback is ICashback, Modular {
     uint256 private constant CREDIT_MONTHS = 60; // K-4
 
     struct Campaign {
-        uint40 startsAt;
-        uint40 endsAt;
-        uint32 monthlyBase;
-        Status status;
-        uint64 budgetLeft;
-        uint64 earned; // one word up to here: what a payment reads and writes
+        Pool pool;
         uint256 rates; // 4 × uint16 by band, then 12 × uint16 by cohort, lowest first
     }
 
@@ -32,7 +28,6 @@ contract Cashback is ICashback, Modular {
 
     uint16 public campaignCount;
     uint16 public activeCampaign;
-    uint64 public outstanding;
     mapping(uint256 campaign => Campaign) private _campaigns;
     /// @dev Key: citizen / 2.
     mapping(uint256 key => uint256) private _accounts;
@@ -53,10 +48,7 @@ contract Cashback is ICashback, Modular {
         }
         id = ++campaignCount;
         Campaign storage c = _campaigns[id];
-        c.startsAt = terms.startsAt;
-        c.endsAt = terms.endsAt;
-        c.monthlyBase = terms.monthlyBase;
-        c.status = Status.Open;
+        c.pool = Pools.make(terms.startsAt, terms.endsAt, terms.monthlyBase);
         c.rates = _packRates(terms.bandRates, terms.cohortBonuses);
         emit CampaignCreated(id, label, terms);
     }
@@ -64,7 +56,8 @@ contract Cashback is ICashback, Modular {
     /// @inheritdoc ICashback
     function fund(uint16 id, uint256 amount) external restricted {
         if (amount == 0) revert ZeroFunding();
-        _open(id).budgetLeft += uint64(amount);
+        Campaign storage c = _open(id);
+        c.pool = c.pool.withBudget(c.pool.budgetLeft() + uint64(amount));
         CURRENCY.move(CURRENCY.treasury(), address(this), amount);
         emit CampaignFunded(id, amount);
     }
@@ -85,9 +78,8 @@ contract Cashback is ICashback, Modular {
     /// @inheritdoc ICashback
     function close(uint16 id) external restricted {
         Campaign storage c = _open(id);
-        uint256 left = c.budgetLeft;
-        c.budgetLeft = 0;
-        c.status = Status.Closed;
+        uint256 left = c.pool.budgetLeft();
+        c.pool = c.pool.closed();
         if (activeCampaign == id) activeCampaign = 0;
         CURRENCY.move(address(this), CURRENCY.treasury(), left);
         emit CampaignClosed(id, left);
@@ -109,25 +101,22 @@ contract Cashback is ICashback, Modular {
     }
 
     /// @inheritdoc ICashback
-    function settle(uint32 citizen, uint256 remaining, uint256 own, uint256 salesBand, uint256 cohort)
+    function settle(uint32 citizen, uint256 rest, uint256 salesBand, uint256 cohort, uint256 month)
         external
         onlyModule
-        returns (Earning memory e, bool enough)
+        returns (uint256 spent, uint256 earning)
     {
-        uint256 month = KoreanTime.monthOf(block.timestamp);
         Account memory a = _account(citizen);
-        uint256 expired = _isExpired(a, month) ? a.credit : 0;
-        uint256 spent = a.credit - expired;
-        if (spent > remaining) spent = remaining;
-        uint256 paidOwn = remaining - spent;
-        if (paidOwn > own) return (e, false);
-        e.spent = spent;
-        a.credit -= spent + expired;
-        if (expired != 0) _return(expired); // or the next earning would bring it back to life
-        _earn(e, a, paidOwn, month, salesBand, cohort);
-        if (spent + expired + e.base != 0) _setAccount(citizen, a);
-        if (e.spent != e.earned) outstanding = uint64(outstanding + e.earned - e.spent);
-        return (e, true);
+        if (a.credit != 0 && _isExpired(a, month)) {
+            _return(a.credit); // or the next earning would bring it back to life
+            a.credit = 0;
+            _setAccount(citizen, a);
+        }
+        spent = a.credit < rest ? a.credit : rest;
+        a.credit -= spent;
+        uint256 id = activeCampaign;
+        if (id != 0 && spent != rest) earning = _earn(id, a, rest - spent, month, salesBand, cohort);
+        if (earning != 0 || spent != 0) _setAccount(citizen, a);
     }
 
     /// @inheritdoc ICashback
@@ -138,25 +127,33 @@ contract Cashback is ICashback, Modular {
         a.credit -= fromCredit;
         if (a.month == r.month && r.month == KoreanTime.monthOf(block.timestamp)) a.base -= r.baseBack;
         _setAccount(r.citizen, a);
-        outstanding = uint64(outstanding + r.creditBack - fromCredit);
 
         fromOwn = r.earnedBack - fromCredit;
         destination = address(this);
         if (r.earnedBack == 0) return (fromOwn, destination);
         Campaign storage c = _campaigns[r.campaign];
-        c.earned -= uint64(r.earnedBack);
-        if (c.status == Status.Open) {
-            c.budgetLeft += uint64(r.earnedBack);
+        Pool pool = c.pool.takeBack(r.earnedBack);
+        if (pool.status() == Status.Open) {
+            pool = pool.withBudget(pool.budgetLeft() + uint64(r.earnedBack));
         } else {
             destination = CURRENCY.treasury();
             CURRENCY.move(address(this), destination, fromCredit);
+        }
+        c.pool = pool;
+    }
+
+    /// @inheritdoc ICashback
+    function outstanding() external view returns (uint256 credits) {
+        credits = CURRENCY.balanceOf(address(this));
+        for (uint16 id = 1; id <= campaignCount; ++id) {
+            credits -= _campaigns[id].pool.budgetLeft();
         }
     }
 
     /// @inheritdoc ICashback
     function termsOf(uint16 id) external view returns (Terms memory terms) {
         Campaign storage c = _known(id);
-        (terms.startsAt, terms.endsAt, terms.monthlyBase) = (c.startsAt, c.endsAt, c.monthlyBase);
+        (terms.startsAt, terms.endsAt, terms.monthlyBase) = (c.pool.startsAt(), c.pool.endsAt(), c.pool.monthlyBase());
         for (uint256 i; i < 4; ++i) {
             terms.bandRates[i] = uint16(c.rates >> (16 * i));
         }
@@ -167,8 +164,8 @@ contract Cashback is ICashback, Modular {
 
     /// @inheritdoc ICashback
     function totalsOf(uint16 id) external view returns (Status, Totals memory) {
-        Campaign storage c = _known(id);
-        return (c.status, Totals(c.budgetLeft, c.earned));
+        Pool pool = _known(id).pool;
+        return (pool.status(), Totals(pool.budgetLeft(), pool.earned()));
     }
 
     /// @inheritdoc ICashback
@@ -183,35 +180,29 @@ contract Cashback is ICashback, Modular {
         return (a.credit, a.month, a.base);
     }
 
-    /// @dev K-2. Fills `e` and brings the account to this month.
-    function _earn(
-        Earning memory e,
-        Account memory a,
-        uint256 paidOwn,
-        uint256 month,
-        uint256 salesBand,
-        uint256 cohort
-    ) private {
-        uint256 id = activeCampaign;
-        if (id == 0 || paidOwn == 0) return;
-        Campaign storage c = _campaigns[id];
-        if (block.timestamp < c.startsAt || block.timestamp >= c.endsAt) return;
-        uint256 rate = _rate(c.rates, salesBand, cohort);
-        if (a.month != month) a.base = 0;
-        uint256 room = c.monthlyBase > a.base ? c.monthlyBase - a.base : 0;
-        uint256 base = paidOwn < room ? paidOwn : room;
-        uint256 earned = base * rate / FULL_RATE;
-        if (earned > c.budgetLeft) earned = c.budgetLeft;
-        if (earned == 0) return;
-        c.budgetLeft -= uint64(earned);
-        c.earned += uint64(earned);
-        a.month = month;
-        a.base += base;
-        a.credit += earned;
-        e.earned = earned;
-        e.base = base;
-        e.campaign = id;
-        e.rateBps = rate;
+    /// @dev K-2. Brings the account to this month.
+    /// @return earning earned(4) ‖ base(4) ‖ campaign(2) ‖ rateBps(2) ‖ zero(3), as in a record's w1.
+    function _earn(uint256 id, Account memory a, uint256 own, uint256 month, uint256 salesBand, uint256 cohort)
+        private
+        returns (uint256 earning)
+    {
+        unchecked {
+            Campaign storage c = _campaigns[id];
+            Pool pool = c.pool;
+            if (block.timestamp < pool.startsAt() || block.timestamp >= pool.endsAt()) return 0;
+            uint256 rate = _rate(c.rates, salesBand, cohort);
+            if (a.month != month) a.base = 0;
+            if (pool.monthlyBase() <= a.base) return 0;
+            if (own > pool.monthlyBase() - a.base) own = pool.monthlyBase() - a.base;
+            uint256 earned = own * rate / FULL_RATE;
+            if (earned > pool.budgetLeft()) earned = pool.budgetLeft();
+            if (earned == 0) return 0;
+            c.pool = pool.earn(earned);
+            a.month = month;
+            a.base += own;
+            a.credit += earned;
+            return earned << 88 | own << 56 | id << 40 | rate << 24;
+        }
     }
 
     /// @dev A band that earns nothing earns no cohort bonus either.
@@ -221,7 +212,6 @@ contract Cashback is ICashback, Modular {
     }
 
     function _return(uint256 credit) private {
-        outstanding -= uint64(credit);
         CURRENCY.move(address(this), CURRENCY.treasury(), credit);
     }
 
@@ -261,11 +251,11 @@ contract Cashback is ICashback, Modular {
 
     function _known(uint16 id) private view returns (Campaign storage c) {
         c = _campaigns[id];
-        if (c.status == Status.None) revert UnknownCampaign(id);
+        if (c.pool.status() == Status.None) revert UnknownCampaign(id);
     }
 
     function _open(uint16 id) private view returns (Campaign storage c) {
         c = _known(id);
-        if (c.status == Status.Closed) revert CampaignIsClosed(id);
+        if (c.pool.status() == Status.Closed) revert CampaignIsClosed(id);
     }
 }

@@ -106,6 +106,22 @@ contract LocalCurrency is ILocalCurrency, Modular, ERC20PermitUpgradeable {
     }
 
     /// @inheritdoc ILocalCurrency
+    function pay(
+        address merchant,
+        address citizen,
+        uint256 own,
+        address cashback,
+        uint256 credit,
+        address programmes,
+        uint256 drawn
+    ) external onlyModule {
+        // No pause check: Payments asks once a batch, and nothing can pause between its orders.
+        if (drawn != 0) ERC20Upgradeable._update(programmes, merchant, drawn);
+        if (credit != 0) ERC20Upgradeable._update(cashback, merchant, credit);
+        if (own != 0) ERC20Upgradeable._update(citizen, merchant, own);
+    }
+
+    /// @inheritdoc ILocalCurrency
     function burn(uint256 amount) external onlyModule whenNotPaused {
         _burnCounted(msg.sender, amount);
         emit Burnt(msg.sender, amount);

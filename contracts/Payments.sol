@@ -9,6 +9,7 @@ import {IPayments, Order, Reason, Record} from "./interfaces/IPayments.sol";
 import {IProgrammes} from "./interfaces/IProgrammes.sol";
 import {ISettlement} from "./interfaces/ISettlement.sol";
 import {KoreanTime} from "./libraries/KoreanTime.sol";
+import {Memory} from "./libraries/Memory.sol";
 import {Modular} from "./libraries/Modular.sol";
 import {Orders} from "./libraries/Orders.sol";
 import {Profile, Profiles} from "./libraries/Profiles.sol";
@@ -19,11 +20,27 @@ import {Refunds} from "./libraries/Refunds.sol";
 contract Payments is IPayments, Modular {
     using Orders for Order;
     using Records for Record;
+    using Records for Records.Line;
 
+    /// @dev One word a card holder. Card orders come from the gateway in about the order of their nonces,
+    ///      so the last 128 are enough to know a repeat, and it costs no second word (P-6).
     struct Card {
         uint32 dailyLimit;
-        uint32 day; // KST
-        uint64 spent; // won on that day
+        uint24 day; // KST
+        uint40 spent; // won on that day
+        uint32 newest; // highest nonce seen
+        uint128 seen; // bit k: nonce `newest - k` was seen
+    }
+
+    /// @dev One order on its way; the batch uses one in turn for all.
+    struct Turn {
+        Order order;
+        Records.Line line; // the record on its way
+        Profile citizen;
+        Profile merchant;
+        bytes32 domain; // the same for the whole batch from here on
+        uint256 month; // KST
+        uint256 acceptedBands;
     }
 
     struct Contracts {
@@ -43,7 +60,7 @@ contract Payments is IPayments, Modular {
     uint64 public batchCount;
     uint8 public acceptedBands;
     mapping(uint64 batch => bytes32) public batchRoot;
-    /// @dev Key: card << 64 | citizen << 32 | nonce / 256 (P-6).
+    /// @dev Of signed messages. Key: citizen << 32 | nonce / 256 (P-6).
     mapping(uint256 key => uint256) private _nonces;
     mapping(uint32 citizen => Card) private _cards;
     mapping(bytes32 leaf => uint256) public refundedOf;
@@ -67,28 +84,26 @@ contract Payments is IPayments, Modular {
     function submitBatch(Order[] calldata orders) external restricted returns (uint64 batch) {
         if (orders.length == 0) revert EmptyBatch();
         batch = ++batchCount;
+        Turn memory turn;
+        turn.line.batch = batch;
+        turn.domain = Orders.domainSeparator();
+        turn.month = KoreanTime.monthOf(block.timestamp);
+        turn.acceptedBands = acceptedBands;
         bool paused = CURRENCY.paused();
-        bytes32 domain = Orders.domainSeparator();
         bytes32[] memory leaves = new bytes32[](orders.length);
         bytes memory records = new bytes(orders.length * 96);
         uint256 accepted;
+        uint256 free = Memory.mark();
         for (uint256 i; i < orders.length; ++i) {
-            Order memory order = orders[i];
-            Record memory record;
-            Reason reason = paused ? Reason.PAUSED : _process(order, record, domain);
+            Orders.load(turn.order, orders[i]);
+            Records.Line memory line = turn.line;
+            (line.index, line.w1, line.w2) = (i, 0, 0);
+            Reason reason = paused ? Reason.PAUSED : _process(turn);
             if (reason == Reason.ACCEPTED) ++accepted;
-            // The first 28 bytes of an order and of its record are the same.
-            record.w0 = (order.head >> 32) << 32 | order.kind() << 24 | uint256(reason) << 16;
-            record.w1 |= uint256(order.nonce()) << 224 | block.timestamp << 184;
-            leaves[i] = Records.leaf(batch, i, record.w0, record.w1, record.w2);
-            assembly ("memory-safe") {
-                mcopyRecord(add(add(records, 32), mul(i, 96)), record)
-                function mcopyRecord(to, from) {
-                    mstore(to, mload(from))
-                    mstore(add(to, 32), mload(add(from, 32)))
-                    mstore(add(to, 64), mload(add(from, 64)))
-                }
-            }
+            line.seal(turn.order, reason);
+            line.store(records);
+            leaves[i] = line.hash();
+            Memory.release(free); // or a large batch pays for memory by the square
         }
         bytes32 root = Records.root(leaves);
         batchRoot[batch] = root;
@@ -102,7 +117,7 @@ contract Payments is IPayments, Modular {
     {
         address signer = Orders.consentSigner(Orders.domainSeparator(), citizen, dailyLimit, nonce, expiresAt, r, vs);
         address wallet = PARTICIPANTS.citizen(citizen).wallet();
-        (uint256 key, uint256 bit) = _noncePlace(citizen, nonce, false);
+        (uint256 key, uint256 bit) = _noncePlace(citizen, nonce);
         if (_nonces[key] & bit != 0) revert CardConsentRefused(citizen, Reason.DUPLICATE);
         if (block.timestamp > expiresAt) revert CardConsentRefused(citizen, Reason.EXPIRED_ORDER);
         if (signer == address(0)) revert CardConsentRefused(citizen, Reason.BAD_SIGNATURE);
@@ -150,7 +165,8 @@ contract Payments is IPayments, Modular {
 
     /// @inheritdoc IPayments
     function isNonceUsed(uint32 citizen, uint32 nonce, bool card) external view returns (bool) {
-        (uint256 key, uint256 bit) = _noncePlace(citizen, nonce, card);
+        if (card) return _isCardNonceUsed(_cards[citizen], nonce);
+        (uint256 key, uint256 bit) = _noncePlace(citizen, nonce);
         return _nonces[key] & bit != 0;
     }
 
@@ -165,91 +181,101 @@ contract Payments is IPayments, Modular {
         return Orders.domainSeparator();
     }
 
-    /// @dev One order, checked in the order of precedence. Fills the record's w1 and w2 when accepted.
-    function _process(Order memory order, Record memory record, bytes32 domain) private returns (Reason reason) {
-        (Profile citizen, Profile merchant) = PARTICIPANTS.pair(order.citizen(), order.merchant());
-        reason = _authenticate(order, citizen, domain);
-        if (reason != Reason.ACCEPTED) return reason;
-
-        if (citizen.status() != Profiles.ACTIVE) return Reason.CITIZEN_FROZEN;
-        if (merchant.status() == Profiles.UNKNOWN) return Reason.UNKNOWN_MERCHANT;
-        if (merchant.status() != Profiles.ACTIVE) return Reason.MERCHANT_SUSPENDED;
-        if (order.amount() == 0) return Reason.ZERO_AMOUNT;
-        if (order.kind() == Orders.PASS && order.amount() > order.passLimit()) return Reason.OVER_PASS_LIMIT;
-        if (order.kind() == Orders.CARD) return _payByCard(order, citizen, merchant, record);
-        return _pay(order, citizen, merchant, record);
+    /// @dev One order, checked in the order of precedence. Fills w1 and w2 of the record when accepted.
+    function _process(Turn memory turn) private returns (Reason reason) {
+        Order memory order = turn.order;
+        (turn.citizen, turn.merchant) = PARTICIPANTS.pair(order.citizen(), order.merchant());
+        if (order.kind() == Orders.CARD) return _processCard(turn);
+        reason = _authenticate(order, turn.citizen, turn.domain);
+        if (reason == Reason.ACCEPTED) reason = _checkParties(turn);
+        if (reason == Reason.ACCEPTED && order.kind() == Orders.PASS && order.amount() > order.passLimit()) {
+            reason = Reason.OVER_PASS_LIMIT;
+        }
+        if (reason == Reason.ACCEPTED) reason = _pay(turn);
     }
 
     /// @dev Reasons 2 to 5. An authentic order uses its nonce up, so its outcome is final (R-2).
     function _authenticate(Order memory order, Profile citizen, bytes32 domain) private returns (Reason) {
-        uint256 kind = order.kind();
-        (uint256 key, uint256 bit) = _noncePlace(order.citizen(), order.nonce(), kind == Orders.CARD);
+        (uint256 key, uint256 bit) = _noncePlace(order.citizen(), order.nonce());
         uint256 nonces = _nonces[key];
         if (nonces & bit != 0) return Reason.DUPLICATE;
         if (block.timestamp > order.expiresAt()) return Reason.EXPIRED_ORDER;
-        address signer;
-        if (kind != Orders.CARD) {
-            if (kind == Orders.QR || kind == Orders.PASS) signer = order.signer(domain);
-            if (signer == address(0)) return Reason.BAD_SIGNATURE;
-        }
+        address signer = order.signer(domain); // zero for a kind that nobody can sign
+        if (signer == address(0)) return Reason.BAD_SIGNATURE;
         if (citizen.status() == Profiles.UNKNOWN) return Reason.UNKNOWN_CITIZEN;
-        if (kind != Orders.CARD && signer != citizen.wallet()) return Reason.BAD_SIGNATURE;
+        if (signer != citizen.wallet()) return Reason.BAD_SIGNATURE;
         _nonces[key] = nonces | bit;
         return Reason.ACCEPTED;
     }
 
-    /// @dev The card rail: within the day's limit that the citizen signed for (P-4).
-    function _payByCard(Order memory order, Profile citizen, Profile merchant, Record memory record)
-        private
-        returns (Reason reason)
-    {
-        Card memory card = _cards[order.citizen()];
-        if (card.dailyLimit == 0) return Reason.CARD_NOT_ENABLED;
-        uint32 today = uint32(KoreanTime.dayOf(block.timestamp));
-        if (card.day != today) (card.day, card.spent) = (today, 0);
-        card.spent += uint64(order.amount());
-        if (card.spent > card.dailyLimit) return Reason.OVER_CARD_LIMIT;
-        reason = _pay(order, citizen, merchant, record);
-        if (reason == Reason.ACCEPTED) _cards[order.citizen()] = card;
+    /// @dev The card rail: no signature, but a daily limit that the citizen signed for (P-4).
+    function _processCard(Turn memory turn) private returns (Reason reason) {
+        uint32 id = turn.order.citizen();
+        Card memory card = _cards[id];
+        uint32 nonce = turn.order.nonce();
+        if (_isCardNonceUsed(card, nonce)) return Reason.DUPLICATE;
+        if (block.timestamp > turn.order.expiresAt()) return Reason.EXPIRED_ORDER;
+        if (turn.citizen.status() == Profiles.UNKNOWN) return Reason.UNKNOWN_CITIZEN;
+        _useCardNonce(card, nonce);
+        reason = _checkParties(turn);
+        if (reason == Reason.ACCEPTED) reason = _payByCard(turn, card);
+        _cards[id] = card;
     }
 
-    /// @dev Draws programmes, cashback credit and own money (M-5) and credits the merchant (P-10).
-    function _pay(Order memory order, Profile citizen, Profile merchant, Record memory record)
-        private
-        returns (Reason)
-    {
-        uint32 id = order.citizen();
-        uint256 amount = order.amount();
-        bool ownAccepted = (acceptedBands >> merchant.salesBand()) & 1 == 1;
-        uint256 own = ownAccepted ? CURRENCY.balanceOf(citizen.wallet()) : 0;
-        uint256 needed; // of programmes, for the payment to succeed
-        if (own < amount) {
-            uint256 rest = ownAccepted ? own + CASHBACK.creditOf(id) : 0;
-            needed = rest < amount ? amount - rest : 0;
-        }
-        (uint256 drawn, uint256 draws) = PROGRAMMES.draw(id, merchant, amount, needed);
-        if (drawn < needed) return ownAccepted ? Reason.INSUFFICIENT_FUNDS : Reason.NOT_ACCEPTED_HERE;
-        record.w2 = draws;
-        if (drawn != 0) CURRENCY.move(address(PROGRAMMES), merchant.wallet(), drawn);
-        if (drawn != amount) _payRest(order, citizen, merchant, amount - drawn, own, record);
+    /// @dev Reasons 6 to 9.
+    function _checkParties(Turn memory turn) private pure returns (Reason) {
+        if (turn.citizen.status() != Profiles.ACTIVE) return Reason.CITIZEN_FROZEN;
+        if (turn.merchant.status() == Profiles.UNKNOWN) return Reason.UNKNOWN_MERCHANT;
+        if (turn.merchant.status() != Profiles.ACTIVE) return Reason.MERCHANT_SUSPENDED;
+        if (turn.order.amount() == 0) return Reason.ZERO_AMOUNT;
         return Reason.ACCEPTED;
     }
 
-    /// @dev What programmes did not cover: cashback credit, then own money; together they suffice.
-    function _payRest(
-        Order memory order,
-        Profile citizen,
-        Profile merchant,
-        uint256 rest,
-        uint256 own,
-        Record memory record
-    ) private {
-        (ICashback.Earning memory e,) =
-            CASHBACK.settle(order.citizen(), rest, own, merchant.salesBand(), citizen.cohort());
-        if (e.spent != 0) CURRENCY.move(address(CASHBACK), merchant.wallet(), e.spent);
-        rest -= e.spent;
-        if (rest != 0) CURRENCY.move(citizen.wallet(), merchant.wallet(), rest);
-        record.w1 = rest << 152 | e.spent << 120 | e.earned << 88 | e.base << 56 | e.campaign << 40 | e.rateBps << 24;
+    function _payByCard(Turn memory turn, Card memory card) private returns (Reason reason) {
+        if (card.dailyLimit == 0) return Reason.CARD_NOT_ENABLED;
+        uint24 today = uint24(KoreanTime.dayOf(block.timestamp));
+        if (card.day != today) (card.day, card.spent) = (today, 0);
+        if (card.spent + turn.order.amount() > card.dailyLimit) return Reason.OVER_CARD_LIMIT;
+        reason = _pay(turn);
+        if (reason == Reason.ACCEPTED) card.spent += uint40(turn.order.amount());
+    }
+
+    /// @dev Draws programmes, cashback credit and own money (M-5) and credits the merchant (P-10).
+    function _pay(Turn memory turn) private returns (Reason) {
+        uint32 id = turn.order.citizen();
+        uint256 amount = turn.order.amount();
+        bool ownAccepted = (turn.acceptedBands >> turn.merchant.salesBand()) & 1 == 1;
+        uint256 needed = ownAccepted ? _missing(id, turn.citizen.wallet(), amount) : amount;
+        (uint256 drawn, uint256 draws) = PROGRAMMES.draw(id, turn.merchant, amount, needed);
+        if (drawn < needed) return ownAccepted ? Reason.INSUFFICIENT_FUNDS : Reason.NOT_ACCEPTED_HERE;
+        turn.line.w2 = draws;
+        uint256 credit = drawn == amount ? 0 : _settleCashback(turn, amount - drawn);
+        CURRENCY.pay(
+            turn.merchant.wallet(),
+            turn.citizen.wallet(),
+            amount - drawn - credit,
+            address(CASHBACK),
+            credit,
+            address(PROGRAMMES),
+            drawn
+        );
+        return Reason.ACCEPTED;
+    }
+
+    /// @return credit Won of the rest that cashback credit pays; own money pays what remains and earns.
+    function _settleCashback(Turn memory turn, uint256 rest) private returns (uint256 credit) {
+        uint256 earning;
+        (credit, earning) =
+            CASHBACK.settle(turn.order.citizen(), rest, turn.merchant.salesBand(), turn.citizen.cohort(), turn.month);
+        turn.line.w1 = (rest - credit) << 152 | credit << 120 | earning;
+    }
+
+    /// @return What own money and cashback credit lack to the amount: programmes must give it.
+    function _missing(uint32 id, address wallet, uint256 amount) private view returns (uint256) {
+        uint256 own = CURRENCY.balanceOf(wallet);
+        if (own >= amount) return 0;
+        own += CASHBACK.creditOf(id);
+        return own >= amount ? 0 : amount - own;
     }
 
     /// @return before Won refunded until now; the new total is stored.
@@ -302,8 +328,26 @@ contract Payments is IPayments, Modular {
         }
     }
 
-    function _noncePlace(uint32 citizen, uint32 nonce, bool card) private pure returns (uint256 key, uint256 bit) {
-        key = uint256(card ? 1 : 0) << 64 | uint256(citizen) << 32 | nonce >> 8;
+    function _isCardNonceUsed(Card memory card, uint32 nonce) private pure returns (bool) {
+        if (nonce > card.newest || card.seen == 0) return false;
+        uint256 age = card.newest - nonce;
+        return age >= 128 || (card.seen >> age) & 1 == 1;
+    }
+
+    function _useCardNonce(Card memory card, uint32 nonce) private pure {
+        if (card.seen == 0) {
+            (card.newest, card.seen) = (nonce, 1);
+        } else if (nonce > card.newest) {
+            uint256 gap = nonce - card.newest;
+            card.seen = gap < 128 ? card.seen << uint8(gap) | 1 : 1;
+            card.newest = nonce;
+        } else {
+            card.seen |= uint128(1) << uint8(card.newest - nonce);
+        }
+    }
+
+    function _noncePlace(uint32 citizen, uint32 nonce) private pure returns (uint256 key, uint256 bit) {
+        key = uint256(citizen) << 32 | nonce >> 8;
         bit = 1 << (nonce & 0xff);
     }
 }

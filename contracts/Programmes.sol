@@ -5,6 +5,7 @@ import {ILocalCurrency} from "./interfaces/ILocalCurrency.sol";
 import {IParticipants} from "./interfaces/IParticipants.sol";
 import {IProgrammes} from "./interfaces/IProgrammes.sol";
 import {CodeStore} from "./libraries/CodeStore.sol";
+import {Head, Heads} from "./libraries/Heads.sol";
 import {Modular} from "./libraries/Modular.sol";
 import {Profile} from "./libraries/Profiles.sol";
 import {Rolls} from "./libraries/Rolls.sol";
@@ -15,23 +16,11 @@ contract Programmes is IProgrammes, Modular {
     uint256 private constant MOST_DRAWS = 5; // parts that fit a payment record (M-5, P-8)
 
     struct Programme {
-        uint40 startsAt;
-        uint40 expiresAt;
-        uint8 salesBands;
-        Status status;
-        bool hasCredits;
+        Head head;
         Totals totals;
         uint256 districts;
         uint256 categories;
         uint256 tierAmounts; // 8 × uint32, tier 1 lowest
-    }
-
-    /// @dev What `draw` has decided and not yet done.
-    struct Plan {
-        uint256 total;
-        uint256 count;
-        uint256[5] programmes;
-        uint256[5] amounts;
     }
 
     ILocalCurrency public immutable CURRENCY;
@@ -64,10 +53,7 @@ contract Programmes is IProgrammes, Modular {
         }
         id = ++programmeCount;
         Programme storage p = _programmes[id];
-        p.startsAt = rules.startsAt;
-        p.expiresAt = rules.expiresAt;
-        p.salesBands = rules.salesBands;
-        p.status = Status.Open;
+        p.head = Heads.make(rules.startsAt, rules.expiresAt, rules.salesBands);
         p.districts = rules.districts;
         p.categories = rules.categories;
         uint256 tierAmounts;
@@ -102,6 +88,7 @@ contract Programmes is IProgrammes, Modular {
         (uint256 recipients, uint256 amount, bool undefined) = Rolls.sum(roll, p.tierAmounts);
         if (undefined) revert RollHasUndefinedTier(chunk);
         _commit(id, p, amount);
+        p.head = p.head.withRolls();
         _rolls[key] = CodeStore.write(roll);
         emit RollGranted(id, chunk, _rolls[key], recipients, amount);
     }
@@ -115,7 +102,7 @@ contract Programmes is IProgrammes, Modular {
         if (citizens.length != amounts.length) revert LengthMismatch(citizens.length, amounts.length);
         if (isGrantRefUsed[grantRef]) revert GrantRefUsed(grantRef);
         isGrantRefUsed[grantRef] = true;
-        p.hasCredits = true;
+        p.head = p.head.withCredits();
         uint256 last = PARTICIPANTS.citizenCount();
         uint256 total;
         for (uint256 i; i < citizens.length; ++i) {
@@ -133,18 +120,19 @@ contract Programmes is IProgrammes, Modular {
     /// @inheritdoc IProgrammes
     function close(uint16 id) external restricted {
         Programme storage p = _live(id);
-        p.expiresAt = uint40(block.timestamp);
+        uint40 now_ = uint40(block.timestamp);
+        p.head = p.head.withExpiry(now_);
         _remove(id);
-        _insert(id, p.expiresAt); // it keeps its place in the list, by its new expiry, until it is swept
-        emit Closed(id, p.expiresAt);
+        _insert(id, now_); // it keeps its place in the list, by its new expiry, until it is swept
+        emit Closed(id, now_);
     }
 
     /// @inheritdoc IProgrammes
     function sweep(uint16 id) external restricted {
         Programme storage p = _known(id);
-        if (p.status == Status.Swept) revert ProgrammeAlreadySwept(id);
-        if (block.timestamp < p.expiresAt) revert ProgrammeNotExpired(id, p.expiresAt);
-        p.status = Status.Swept;
+        if (p.head.status() == Status.Swept) revert ProgrammeAlreadySwept(id);
+        if (block.timestamp < p.head.expiresAt()) revert ProgrammeNotExpired(id, p.head.expiresAt());
+        p.head = p.head.swept();
         _remove(id);
         Totals memory totals = p.totals;
         uint64 left = totals.budgetLeft + totals.outstanding;
@@ -159,20 +147,17 @@ contract Programmes is IProgrammes, Modular {
         onlyModule
         returns (uint256 drawn, uint256 draws)
     {
-        uint256 open = _open;
-        if (open == 0) return (0, 0);
-        Plan memory plan = _plan(open, citizen, merchant, amount);
-        if (plan.total < minimum) return (0, 0);
-        for (uint256 i; i < plan.count; ++i) {
-            (uint256 id, uint256 part) = (plan.programmes[i], plan.amounts[i]);
+        (drawn, draws) = _plan(citizen, merchant, amount);
+        if (drawn < minimum) return (0, 0);
+        for (uint256 left = draws; left != 0; left <<= 48) {
+            (uint256 id, uint256 part) = _firstDraw(left);
             (uint256 credits, uint256 spent) = _lane(id, citizen);
             _setLane(id, citizen, credits, spent + part);
-            Totals storage totals = _programmes[id].totals;
+            Totals memory totals = _programmes[id].totals;
             totals.outstanding -= uint64(part);
             totals.spent += uint64(part);
-            draws |= (id << 32 | part) << (208 - 48 * i);
+            _programmes[id].totals = totals;
         }
-        return (plan.total, draws);
     }
 
     /// @inheritdoc IProgrammes
@@ -181,7 +166,7 @@ contract Programmes is IProgrammes, Modular {
         (uint256 credits, uint256 spent) = _lane(id, citizen);
         _setLane(id, citizen, credits, spent - amount);
         p.totals.spent -= uint64(amount);
-        if (p.status == Status.Swept) {
+        if (p.head.status() == Status.Swept) {
             p.totals.swept += uint64(amount);
             return CURRENCY.treasury();
         }
@@ -203,7 +188,9 @@ contract Programmes is IProgrammes, Modular {
     /// @inheritdoc IProgrammes
     function rulesOf(uint16 id) external view returns (Rules memory rules) {
         Programme storage p = _known(id);
-        rules = Rules(p.startsAt, p.expiresAt, p.salesBands, p.districts, p.categories, rules.tierAmounts);
+        rules = Rules(
+            p.head.startsAt(), p.head.expiresAt(), p.head.salesBands(), p.districts, p.categories, rules.tierAmounts
+        );
         for (uint256 i; i < 8; ++i) {
             rules.tierAmounts[i] = uint32(p.tierAmounts >> (32 * i));
         }
@@ -212,7 +199,7 @@ contract Programmes is IProgrammes, Modular {
     /// @inheritdoc IProgrammes
     function totalsOf(uint16 id) external view returns (Status, Totals memory) {
         Programme storage p = _known(id);
-        return (p.status, p.totals);
+        return (p.head.status(), p.totals);
     }
 
     /// @inheritdoc IProgrammes
@@ -228,47 +215,64 @@ contract Programmes is IProgrammes, Modular {
 
     /// @inheritdoc IProgrammes
     function balanceOf(uint16 id, uint32 citizen) external view returns (uint256) {
-        return _balance(_programmes[id], id, citizen);
+        return _balance(_programmes[id], id, citizen, true);
     }
 
     /// @inheritdoc IProgrammes
     function spendable(uint32 citizen, uint32 merchant) external view returns (Balance[] memory balances) {
-        Plan memory plan = _plan(_open, citizen, PARTICIPANTS.merchant(merchant), type(uint256).max);
-        balances = new Balance[](plan.count);
-        for (uint256 i; i < plan.count; ++i) {
-            uint16 id = uint16(plan.programmes[i]);
-            balances[i] = Balance(id, plan.amounts[i], _programmes[id].expiresAt);
+        (, uint256 draws) = _plan(citizen, PARTICIPANTS.merchant(merchant), type(uint256).max);
+        uint256 count;
+        while (count < MOST_DRAWS && (draws << (48 * count)) != 0) ++count;
+        balances = new Balance[](count);
+        for (uint256 i; i < count; ++i) {
+            (uint256 id, uint256 amount) = _firstDraw(draws << (48 * i));
+            balances[i] = Balance(uint16(id), amount, _programmes[id].head.expiresAt());
         }
     }
 
-    function _plan(uint256 open, uint32 citizen, Profile merchant, uint256 amount)
+    /// @dev M-5. What would be drawn now, laid out as in a record's w2.
+    function _plan(uint32 citizen, Profile merchant, uint256 amount)
         private
         view
-        returns (Plan memory plan)
+        returns (uint256 total, uint256 draws)
     {
         unchecked {
-            for (; open != 0 && plan.total < amount && plan.count < MOST_DRAWS; open >>= 16) {
+            uint256 shift = 48 * MOST_DRAWS + 16;
+            for (uint256 open = _open; open != 0; open >>= 16) {
                 uint256 id = uint16(open);
-                Programme storage p = _programmes[id];
-                if (block.timestamp < p.startsAt || block.timestamp >= p.expiresAt) continue;
-                if ((p.salesBands >> merchant.salesBand()) & 1 == 0) continue;
-                if ((p.districts >> merchant.district()) & 1 == 0) continue;
-                if ((p.categories >> merchant.category()) & 1 == 0) continue;
-                uint256 part = _balance(p, id, citizen);
+                uint256 part = _spendable(id, citizen, merchant);
                 if (part == 0) continue;
-                if (part > amount - plan.total) part = amount - plan.total;
-                plan.programmes[plan.count] = id;
-                plan.amounts[plan.count++] = part;
-                plan.total += part;
+                if (part > amount - total) part = amount - total;
+                total += part;
+                shift -= 48;
+                draws |= (id << 32 | part) << shift;
+                if (total == amount || shift == 16) break;
             }
         }
     }
 
+    function _spendable(uint256 id, uint32 citizen, Profile merchant) private view returns (uint256) {
+        Programme storage p = _programmes[id];
+        Head head = p.head;
+        if (!head.isSpendable(merchant.salesBand(), block.timestamp)) return 0;
+        if ((p.districts >> merchant.district()) & 1 == 0) return 0;
+        if ((p.categories >> merchant.category()) & 1 == 0) return 0;
+        return _balance(p, id, citizen, head.hasCredits());
+    }
+
+    function _firstDraw(uint256 draws) private pure returns (uint256 id, uint256 part) {
+        return (draws >> 240, (draws >> 208) & type(uint32).max);
+    }
+
     /// @dev M-4. A citizen who is on no roll of a programme without credits costs no load of a lane.
-    function _balance(Programme storage p, uint256 id, uint32 citizen) private view returns (uint256 amount) {
+    function _balance(Programme storage p, uint256 id, uint32 citizen, bool hasCredits)
+        private
+        view
+        returns (uint256 amount)
+    {
         uint256 tier = tierOf(uint16(id), citizen);
         if (tier != 0) amount = (p.tierAmounts >> ((tier - 1) * 32)) & type(uint32).max;
-        else if (!p.hasCredits) return 0;
+        else if (!hasCredits) return 0;
         (uint256 credits, uint256 spent) = _lane(id, citizen);
         return amount + credits - spent;
     }
@@ -307,13 +311,13 @@ contract Programmes is IProgrammes, Modular {
 
     function _known(uint16 id) private view returns (Programme storage p) {
         p = _programmes[id];
-        if (p.status == Status.None) revert UnknownProgramme(id);
+        if (p.head.status() == Status.None) revert UnknownProgramme(id);
     }
 
     function _live(uint16 id) private view returns (Programme storage p) {
         p = _known(id);
-        if (p.status == Status.Swept) revert ProgrammeAlreadySwept(id);
-        if (block.timestamp >= p.expiresAt) revert ProgrammeExpired(id, p.expiresAt);
+        if (p.head.status() == Status.Swept) revert ProgrammeAlreadySwept(id);
+        if (block.timestamp >= p.head.expiresAt()) revert ProgrammeExpired(id, p.head.expiresAt());
     }
 
     /// @dev Keeps the list sorted by expiry, older id first when equal.
@@ -323,7 +327,7 @@ contract Programmes is IProgrammes, Modular {
         uint256 place;
         while (uint16(open >> place) != 0) {
             uint16 other = uint16(open >> place);
-            uint40 otherExpiry = _programmes[other].expiresAt;
+            uint40 otherExpiry = _programmes[other].head.expiresAt();
             if (expiresAt < otherExpiry || (expiresAt == otherExpiry && id < other)) break;
             place += 16;
         }

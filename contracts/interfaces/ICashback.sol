@@ -22,15 +22,6 @@ interface ICashback {
         uint64 earned; // credited, less taken back
     }
 
-    /// @dev What one payment earned; `base` and `rateBps` go into its record, for refunds.
-    struct Earning {
-        uint256 spent; // credit drawn
-        uint256 earned;
-        uint256 base;
-        uint256 campaign;
-        uint256 rateBps;
-    }
-
     struct Return {
         uint32 citizen;
         uint16 campaign;
@@ -72,14 +63,15 @@ interface ICashback {
     /// @notice Returns credits expired by K-4 to the treasury. PROGRAMME_MANAGER. Emits CreditsSwept.
     function sweepCredits(uint32[] calldata citizens) external;
 
-    /// @notice Settles the cashback side of one payment (K-2, K-3). Module only; the caller moves `spent`.
-    /// @param remaining Won to pay after programmes.
-    /// @param own Own money that may pay the rest.
-    /// @return e All zero if credit + own < remaining: then nothing was changed and the caller must refuse.
-    /// @return enough Whether credit + own >= remaining.
-    function settle(uint32 citizen, uint256 remaining, uint256 own, uint256 salesBand, uint256 cohort)
+    /// @notice Settles the cashback side of one payment (K-2, K-3). Module only; the caller moves `spent`
+    ///         and has made sure that credit and own money suffice.
+    /// @param rest Won to pay after programmes: first from credit, what is left is own money and earns.
+    /// @param month The current KST month.
+    /// @return spent Won of credit drawn.
+    /// @return earning earned(4) ‖ base(4) ‖ campaign(2) ‖ rateBps(2) ‖ zero(3), as in a record's w1 (P-8).
+    function settle(uint32 citizen, uint256 rest, uint256 salesBand, uint256 cohort, uint256 month)
         external
-        returns (Earning memory e, bool enough);
+        returns (uint256 spent, uint256 earning);
 
     /// @notice Undoes it for a refund (K-5, K-6). Module only; the caller moves `creditBack` here and
     ///         `fromOwn` to `destination`.
@@ -89,7 +81,9 @@ interface ICashback {
 
     function campaignCount() external view returns (uint16);
     function activeCampaign() external view returns (uint16);
-    function outstanding() external view returns (uint64);
+
+    /// @return credits Won of credit that citizens hold, expired or not: what is here beyond the budgets.
+    function outstanding() external view returns (uint256 credits);
     function termsOf(uint16 campaign) external view returns (Terms memory);
     function totalsOf(uint16 campaign) external view returns (Status, Totals memory);
 

@@ -50,6 +50,20 @@ interface ILocalCurrency is IERC20 {
     /// @dev Whoever may call this can move anybody's money: only the proxies of this municipality.
     function move(address from, address to, uint256 amount) external;
 
+    /// @notice Pays a merchant from up to three sources in one call. Module only; as `move` otherwise.
+    /// @param own Won from the citizen's wallet.
+    /// @param credit Won from the cashback contract.
+    /// @param drawn Won from the programmes contract.
+    function pay(
+        address merchant,
+        address citizen,
+        uint256 own,
+        address cashback,
+        uint256 credit,
+        address programmes,
+        uint256 drawn
+    ) external;
+
     /// @notice Burns what the calling module holds (a paid-out escrow). Module only. Emits Burnt.
     function burn(uint256 amount) external;
 

@@ -23,6 +23,13 @@ library Orders {
     /// @dev Half the order of secp256k1: a higher `s` is the same signature's other face.
     uint256 private constant HALF_N = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0;
 
+    /// @notice Copies an order's four words into memory that is there already.
+    function load(Order memory to, Order calldata from) internal pure {
+        assembly ("memory-safe") {
+            calldatacopy(to, from, 128)
+        }
+    }
+
     function citizen(Order memory o) internal pure returns (uint32) {
         return uint32(o.head >> 96);
     }
@@ -55,16 +62,29 @@ library Orders {
         return keccak256(abi.encode(DOMAIN_TYPEHASH, NAME_HASH, VERSION_HASH, block.chainid, address(this)));
     }
 
-    /// @notice The signer of a QR order or a pass; zero if the signature is malformed.
+    /// @notice The signer of a QR order or a pass; zero if the signature is malformed or the kind another.
     function signer(Order memory o, bytes32 domain) internal pure returns (address) {
-        bytes32 structHash = kind(o) == QR
-            ? keccak256(
-                abi.encode(
-                    ORDER_TYPEHASH, bytes16(bytes32(o.head)), citizen(o), merchant(o), amount(o), nonce(o), expiresAt(o)
-                )
-            )
-            : keccak256(abi.encode(PASS_TYPEHASH, citizen(o), passLimit(o), nonce(o), expiresAt(o)));
-        return recover(domain, structHash, o.r, o.vs);
+        uint256 kind_ = kind(o);
+        if (kind_ == QR) return recover(domain, _orderHash(o), o.r, o.vs);
+        if (kind_ != PASS) return address(0);
+        bytes32 passHash = keccak256(abi.encode(PASS_TYPEHASH, citizen(o), passLimit(o), nonce(o), expiresAt(o)));
+        return recover(domain, passHash, o.r, o.vs);
+    }
+
+    function _orderHash(Order memory o) private pure returns (bytes32 structHash) {
+        bytes32 typeHash = ORDER_TYPEHASH;
+        (uint256 head, uint256 tail) = (o.head, o.tail);
+        assembly ("memory-safe") {
+            let free := mload(0x40)
+            mstore(free, typeHash)
+            mstore(add(free, 32), shl(128, shr(128, head)))
+            mstore(add(free, 64), and(shr(96, head), 0xffffffff))
+            mstore(add(free, 96), and(shr(64, head), 0xffffffff))
+            mstore(add(free, 128), and(shr(32, head), 0xffffffff))
+            mstore(add(free, 160), and(head, 0xffffffff))
+            mstore(add(free, 192), and(shr(208, tail), 0xffffffffff))
+            structHash := keccak256(free, 224)
+        }
     }
 
     function consentSigner(
@@ -91,6 +111,8 @@ library Orders {
         }
         uint256 s = uint256(vs) & (type(uint256).max >> 1);
         if (s > HALF_N) return address(0);
-        return ecrecover(digest, uint8(uint256(vs) >> 255) + 27, r, bytes32(s));
+        unchecked {
+            return ecrecover(digest, uint8(uint256(vs) >> 255) + 27, r, bytes32(s));
+        }
     }
 }

@@ -33,8 +33,8 @@ contract LocalCurrency is ILocalCurrency, Modular, ERC20PermitUpgradeable {
     bool public paused;
     address public treasury;
     Caps private _caps;
-    uint128 private _issued;
-    uint128 private _redeemed;
+    uint64 private _issued;
+    uint64 private _redeemed;
     mapping(address account => bool) public isPlatformAccount;
     mapping(address issuer => uint256) public issuerAllowance;
     mapping(bytes32 depositRef => bool) public isIssued;
@@ -234,13 +234,15 @@ contract LocalCurrency is ILocalCurrency, Modular, ERC20PermitUpgradeable {
         uint256 allowance_ = issuerAllowance[msg.sender];
         if (amount > allowance_) revert IssuerAllowanceExceeded(msg.sender, allowance_, amount);
         issuerAllowance[msg.sender] = allowance_ - amount;
-        _issued += uint128(amount);
+        // So every balance, budget and total on this platform fits 64 bits, and casts lose nothing.
+        if (amount > type(uint64).max - _issued) revert SupplyTooLarge(_issued, amount);
+        _issued += uint64(amount);
         ERC20Upgradeable._update(address(0), to, amount);
     }
 
     function _burnCounted(address from, uint256 amount) private {
         if (amount == 0) revert ZeroAmount();
-        _redeemed += uint128(amount);
+        _redeemed += uint64(amount);
         ERC20Upgradeable._update(from, address(0), amount);
     }
 

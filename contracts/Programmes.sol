@@ -13,6 +13,8 @@ import {Rolls} from "./libraries/Rolls.sol";
 /// @title Programmes: the promises are on `IProgrammes`.
 contract Programmes is IProgrammes, Modular {
     uint256 private constant MOST_OPEN = 16; // ids of 16 bits in one word (M-8)
+    /// @dev Of a tier and of a citizen's credits: together they fit the 32 bits of what was spent.
+    uint256 private constant MOST_WON = type(uint32).max / 2;
     uint256 private constant MOST_DRAWS = 5; // parts that fit a payment record (M-5, P-8)
 
     struct Programme {
@@ -58,6 +60,7 @@ contract Programmes is IProgrammes, Modular {
         p.categories = rules.categories;
         uint256 tierAmounts;
         for (uint256 i; i < 8; ++i) {
+            if (rules.tierAmounts[i] > MOST_WON) revert TierAmountTooLarge(rules.tierAmounts[i], MOST_WON);
             tierAmounts |= uint256(rules.tierAmounts[i]) << (32 * i);
         }
         p.tierAmounts = tierAmounts;
@@ -109,7 +112,7 @@ contract Programmes is IProgrammes, Modular {
             if (citizens[i] == 0 || citizens[i] > last) revert CreditNamesUnknownCitizen(citizens[i]);
             (uint256 credits, uint256 spent) = _lane(id, citizens[i]);
             credits += amounts[i];
-            if (credits > type(uint32).max) revert CreditOverflow(citizens[i]);
+            if (credits > MOST_WON) revert CreditTooLarge(citizens[i], credits, MOST_WON);
             _setLane(id, citizens[i], credits, spent);
             total += amounts[i];
         }

@@ -35,7 +35,7 @@ contract Settlement is ISettlement, Modular {
     function escrow(uint32 cycle, uint32[] calldata merchants) external restricted {
         if (cycle < 20_000_101 || cycle > 99_991_231) revert InvalidCycle(cycle);
         if (_cycles[cycle].anchored != 0) revert CycleAnchored(cycle);
-        bytes memory lines = new bytes(merchants.length * LINE_BYTES);
+        bytes memory lines = new bytes(merchants.length * LINE_BYTES + 20); // a write is 32 bytes
         uint256 count;
         uint256 total;
         for (uint256 i; i < merchants.length; ++i) {
@@ -43,9 +43,8 @@ contract Settlement is ISettlement, Modular {
             if (amount == 0) continue;
             uint256 line = (uint256(merchants[i]) << 64 | amount) << 160;
             assembly ("memory-safe") {
-                // Writes 32 bytes of which 12 count: the next line, or the bytes' padding, takes the rest.
-                let at := add(add(lines, 32), mul(count, 12))
-                mstore(at, or(line, and(mload(at), sub(shl(160, 1), 1))))
+                // 12 bytes of the 32 count: the next line is written over the rest.
+                mstore(add(add(lines, 32), mul(count, 12)), line)
             }
             ++count;
             total += amount;

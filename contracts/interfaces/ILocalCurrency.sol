@@ -27,6 +27,7 @@ interface ILocalCurrency is IERC20 {
     error HoldingCapExceeded(uint32 citizen, uint256 balance, uint256 cap);
     error PurchaseCapExceeded(uint32 citizen, uint256 bought, uint256 cap);
     error GiftCapExceeded(uint32 citizen, uint256 given, uint256 cap);
+    error SupplyTooLarge(uint256 issued, uint256 amount);
     error TransferNotAllowed(address from, address to);
     error CitizenNotActive(uint32 citizen);
     error CurrencyPaused();

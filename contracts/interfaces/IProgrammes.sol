@@ -59,7 +59,8 @@ interface IProgrammes {
     error GrantRefUsed(bytes32 grantRef);
     error LengthMismatch(uint256 citizens, uint256 amounts);
     error ZeroFunding();
-    error CreditOverflow(uint32 citizen);
+    error CreditTooLarge(uint32 citizen, uint256 credits, uint256 most);
+    error TierAmountTooLarge(uint256 amount, uint256 most);
 
     /// @notice Opens a programme; its id follows on from the last. `label` names it for people off chain.
     /// @dev PROGRAMME_MANAGER. InvalidWindow, TooManyOpenProgrammes (M-8). Emits ProgrammeCreated.

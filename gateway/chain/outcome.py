@@ -125,7 +125,7 @@ async def _block_times(node: Node, receipts: Sequence[Mapping[str, Any]]) -> dic
     times = {
         receipt["blockHash"]: int(receipt["blockTimestamp"], 16)
         for receipt in receipts
-        if receipt.get("blockTimestamp")
+        if isinstance(receipt.get("blockTimestamp"), str)  # Anvil writes a number here at times
     }
     unknown = {receipt["blockHash"] for receipt in receipts} - times.keys()
     headers = await node.results([("eth_getBlockByHash", (name, False)) for name in unknown])

@@ -6,7 +6,8 @@
 | CAMELLIA_CITIES | folder of `<code>.toml` | `cities` of the checkout |
 | CAMELLIA_CITY | codes served, separated by commas | `dongbaek` |
 | CAMELLIA_DATABASE_URL, CAMELLIA_RPC_URL | engines | the embedded ones of the state folder |
-| CAMELLIA_DEPLOYMENTS, CAMELLIA_KEYS | deployment records, role keys | `deployments`, `<state>/keys` |
+| CAMELLIA_DEPLOYMENTS | deployment records | `<state>/deployments` if there, else `deployments` |
+| CAMELLIA_KEYS | role keys | `<state>/keys` |
 | CAMELLIA_CLOCK_FILE | seconds to add to the system's time | none |
 | CAMELLIA_DATA_KEY_FILE | key of personal data at rest | `<keys>/data-key` |
 | CAMELLIA_OPERATOR_TOKEN_FILE | the operator's token | `<keys>/operator-token` |
@@ -110,6 +111,14 @@ def state_folder() -> Path:
     return Path(os.environ.get("CAMELLIA_STATE") or ".camellia").absolute()
 
 
+def deployments_folder(state: Path) -> Path:
+    """``$CAMELLIA_DEPLOYMENTS``; else the state folder's own, which an embedded chain has; else the checkout's."""
+    if named := os.environ.get("CAMELLIA_DEPLOYMENTS"):
+        return Path(named)
+    own = state / "deployments"
+    return own if own.is_dir() else ROOT / "deployments"
+
+
 def load_settings(*, database_url: str | None = None, rpc_url: str | None = None) -> Settings:
     """Read the environment. Engines not given or named are the embedded ones.
 
@@ -136,7 +145,7 @@ def load_settings(*, database_url: str | None = None, rpc_url: str | None = None
         database_url=database_url,
         rpc_url=rpc_url,
         keys=keys,
-        deployments=Path(env.get("CAMELLIA_DEPLOYMENTS") or ROOT / "deployments"),
+        deployments=deployments_folder(state),
         clock_file=Path(clock_file) if clock_file else None,
         data_key_file=Path(env.get("CAMELLIA_DATA_KEY_FILE") or keys / "data-key"),
         operator_token_file=Path(env.get("CAMELLIA_OPERATOR_TOKEN_FILE") or keys / "operator-token"),

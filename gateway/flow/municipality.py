@@ -15,7 +15,7 @@ from gateway.store.sealing import Sealer
 
 @dataclass(frozen=True, kw_only=True)
 class Municipality:
-    """Everything that a flow needs; joined once, in `gateway.parts`."""
+    """Everything that a flow needs; joined once, in `gateway.wiring`."""
 
     city: City
     engine: AsyncEngine

@@ -18,11 +18,12 @@ from gateway.domain.payment import PaymentState, after_refund
 from gateway.domain.reasons import Reason
 from gateway.domain.record import PaymentRecord
 from gateway.flow import refunds as refund_flow
-from gateway.flow import submit
+from gateway.flow import settle, submit
 from gateway.flow.charge import DepositState
 from gateway.flow.outcomes import OUTCOME_CHANNEL, WORK_CHANNEL
 from gateway.store.payment_tables import payments, refunds
 from gateway.store.people_tables import citizens, deposits, merchants
+from gateway.store.settlement_tables import cycle_lines
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +32,8 @@ _FINAL_ISSUE_ERRORS: Final = {
     "PurchaseCapExceeded": "over the month's purchase cap",
     "HoldingCapExceeded": "over the holding cap",
 }
+
+_RETRY_SECONDS: Final = 30
 
 _BATCH = text("""
     UPDATE payments AS p
@@ -143,7 +146,14 @@ async def issued(connection: AsyncConnection, currency: str, deposit_key: bytes)
     await _tell(connection, currency, OUTCOME_CHANNEL)
 
 
-async def failed(connection: AsyncConnection, currency: str, kind: str, reference: str, error: str) -> None:
+async def settlement_moved(connection: AsyncConnection, currency: str) -> None:
+    """A cycle's file was anchored, or lines ended: whoever drives the cycle goes on (`settle.advance`)."""
+    await _tell(connection, currency, WORK_CHANNEL)
+
+
+async def failed(
+    connection: AsyncConnection, currency: str, *, kind: str, reference: str, error: str, at: int
+) -> None:
     """A transaction was mined and did nothing: its rows wait again, or end with the reason."""
     log.error("transaction failed", kind=kind, reference=reference, error=error)
     if kind == submit.BATCH:
@@ -162,7 +172,7 @@ async def failed(connection: AsyncConnection, currency: str, kind: str, referenc
     elif kind == submit.REGISTER_MERCHANTS:
         await _register_again(connection, merchants, merchants.c.merchant, currency, reference)
     elif kind == submit.ISSUE:
-        await _issue_failed(connection, currency, bytes.fromhex(reference.partition("-")[0]), error)
+        await _issue_failed(connection, currency, bytes.fromhex(reference.partition("-")[0]), error, at)
     elif kind == submit.REFUND:
         await connection.execute(
             update(refunds)
@@ -173,12 +183,18 @@ async def failed(connection: AsyncConnection, currency: str, kind: str, referenc
             )
             .values(state=refund_flow.REJECTED, reason=_error_name(error))
         )
+    elif kind in (settle.MARK_PAID, settle.MARK_RETURNED):
+        await connection.execute(
+            update(cycle_lines)
+            .where(cycle_lines.c.currency == currency, cycle_lines.c.asked == f"{kind}:{reference}")
+            .values(asked=None)
+        )
     await _tell(connection, currency, OUTCOME_CHANNEL)
     await _tell(connection, currency, WORK_CHANNEL)
 
 
 async def _issue_failed(
-    connection: AsyncConnection, currency: str, deposit_key: bytes, error: str
+    connection: AsyncConnection, currency: str, deposit_key: bytes, error: str, at: int
 ) -> None:
     name = _error_name(error)
     final = name in _FINAL_ISSUE_ERRORS
@@ -194,6 +210,7 @@ async def _issue_failed(
         .values(
             state=case((literal(final), DepositState.REFUSED), else_=DepositState.MATCHED),
             reason=reason,
+            retry_at=at + _RETRY_SECONDS,
         )
     )
 

@@ -72,6 +72,12 @@ class Outcomes:
         finally:
             waiting.discard(event)
 
+    def subscribe(self, currency: str) -> asyncio.Event:
+        """An event that is set at each notice, for a loop that clears it before it looks."""
+        event = asyncio.Event()
+        self._events[currency].add(event)
+        return event
+
     def wake(self, currency: str) -> None:
         """Wake everybody who waits for a currency."""
         for event in tuple(self._events.get(currency, ())):

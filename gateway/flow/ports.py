@@ -1,4 +1,4 @@
-"""What the flows need from outside, as small Protocols; the real parts are joined to them in `gateway.parts`."""
+"""What the flows need from outside, as small Protocols; the real parts are joined to them in `gateway.wiring`."""
 
 from __future__ import annotations
 
@@ -41,31 +41,38 @@ class Sms(Protocol):
         """Send `text` to a national number (`010…`). Raises Unavailable."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Protocol):
     """What decides a payment besides the people in it, as the chain was last seen."""
 
-    paused: bool
-    accepted_bands: int
-    programmes: Mapping[int, Programme]
+    @property
+    def paused(self) -> bool:
+        """O-9."""
+
+    @property
+    def accepted_bands(self) -> int:
+        """P-11, one bit a sales band."""
+
+    @property
+    def programmes(self) -> Mapping[int, Programme]:
+        """Those that are not swept, by id."""
 
 
 class Mirror(Protocol):
     """Balances and entries as the chain last told them; never older than the last indexed block."""
 
-    async def rules(self, connection: AsyncConnection) -> Rules:
+    async def rules(self, conn: AsyncConnection) -> Rules:
         """Pause, accepted bands, programmes that are not swept."""
 
-    async def citizen(self, connection: AsyncConnection, citizen: int) -> Citizen | None:
+    async def citizen(self, conn: AsyncConnection, citizen: int) -> Citizen | None:
         """A citizen as registered; None when the chain does not know the id."""
 
-    async def merchant(self, connection: AsyncConnection, merchant: int) -> Merchant | None:
+    async def merchant(self, conn: AsyncConnection, merchant: int) -> Merchant | None:
         """A merchant as registered; None when the chain does not know the id."""
 
-    async def seen_at(self, connection: AsyncConnection) -> int | None:
+    async def seen_at(self, conn: AsyncConnection) -> int | None:
         """The time of the last block that was read; None before the first."""
 
-    async def money(self, connection: AsyncConnection, citizen: int) -> CitizenMoney:
+    async def money(self, conn: AsyncConnection, citizen: int) -> CitizenMoney:
         """What a citizen has, before holds."""
 
 
@@ -108,9 +115,11 @@ class BankFiles(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A transaction of the outbox: `mined`, and then with what outcome (`error`: the contract's, if it failed)."""
+    """A transaction of the outbox. `mined`, and then with what outcome (`error`: the contract's, if it failed);
+    `indexed`: mined in a block that the mirror holds."""
 
     mined: bool
+    indexed: bool
     succeeded: bool
     error: str
 
@@ -130,7 +139,7 @@ class RefundOrder:
 
 class Desk(Protocol):
     """The way to the chain: every call becomes a stored, signed transaction in the caller's own database
-    transaction, under a reference that makes it once; `commit_done` lets what is committed go out."""
+    transaction, under a reference that makes it once; `committed` lets it go out."""
 
     async def submit_batch(
         self, connection: AsyncConnection, orders: Sequence[bytes], reference: str
@@ -175,8 +184,9 @@ class Desk(Protocol):
     ) -> None:
         """SETTLER: lines that the bank returned (S-3)."""
 
-    def commit_done(self) -> None:
-        """Broadcast what was committed since the last time; what is forgotten is found later."""
+    def committed(self, connection: AsyncConnection) -> None:
+        """Broadcast what was asked for on a connection whose transaction is committed now. If a crash comes
+        between, it is found and sent later."""
 
     async def sent(self, connection: AsyncConnection, kind: str, reference: str) -> Sent | None:
         """What became of a transaction; None if it was never asked for."""

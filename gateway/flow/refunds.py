@@ -22,6 +22,7 @@ from gateway.flow.municipality import Municipality
 from gateway.flow.outcomes import WORK_CHANNEL
 from gateway.flow.requests import request_hash, same_request
 from gateway.flow.sessions import Caller
+from gateway.store import chain_tables as mirror
 from gateway.store.payment_tables import payments, refunds
 
 Refund = Row[Any]
@@ -108,14 +109,22 @@ async def proof_of(connection: AsyncConnection, currency: str, batch: int, index
     """
     rows = (
         await connection.execute(
-            select(payments.c.batch_index, payments.c.record)
-            .where(payments.c.currency == currency, payments.c.batch == batch)
-            .order_by(payments.c.batch_index)
+            select(
+                mirror.payments.c.index.label("place"), mirror.payments.c.record, mirror.batches.c.root
+            )
+            .join(
+                mirror.batches,
+                (mirror.batches.c.currency == mirror.payments.c.currency)
+                & (mirror.batches.c.batch == mirror.payments.c.batch),
+            )
+            .where(mirror.payments.c.currency == currency, mirror.payments.c.batch == batch)
+            .order_by(mirror.payments.c.index)
         )
     ).all()
-    if [row.batch_index for row in rows] != list(range(len(rows))) or index >= len(rows):
+    leaves = [leaf(batch, row.place, row.record) for row in rows]
+    if index >= len(leaves) or merkle.root(leaves) != rows[0].root:
         raise LookupError(f"batch {batch} is not whole here")
-    return merkle.proof([leaf(batch, row.batch_index, row.record) for row in rows], index)
+    return merkle.proof(leaves, index)
 
 
 async def _lock_sale(

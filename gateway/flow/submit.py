@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -74,7 +74,7 @@ async def batch(m: Municipality, desk: Desk, most: int = MOST_ORDERS) -> str | N
             )
             .values(state=PaymentState.SUBMITTED, batch_tx=reference, submitted_at=m.clock.now())
         )
-    desk.commit_done()
+    desk.committed(connection)
     return reference
 
 
@@ -104,7 +104,7 @@ async def register_citizens(m: Municipality, desk: Desk) -> bool:
             .where(citizens.c.currency == m.code, citizens.c.member.in_([row.member for row in rows]))
             .values(registration=reference)
         )
-    desk.commit_done()
+    desk.committed(connection)
     return True
 
 
@@ -138,7 +138,7 @@ async def register_merchants(m: Municipality, desk: Desk) -> bool:
             )
             .values(registration=reference)
         )
-    desk.commit_done()
+    desk.committed(connection)
     return True
 
 
@@ -157,6 +157,7 @@ async def issue(m: Municipality, desk: Desk) -> bool:
                     deposits.c.currency == m.code,
                     deposits.c.state == DepositState.MATCHED,
                     citizens.c.citizen.is_not(None),
+                    func.coalesce(deposits.c.retry_at, 0) <= m.clock.now(),
                 )
                 .order_by(deposits.c.received_at, deposits.c.deposit_ref)
                 .limit(MOST_SINGLE)
@@ -177,7 +178,7 @@ async def issue(m: Municipality, desk: Desk) -> bool:
                 .values(state=DepositState.SUBMITTED, tries=deposits.c.tries + 1)
             )
     if rows:
-        desk.commit_done()
+        desk.committed(connection)
     return bool(rows)
 
 
@@ -190,8 +191,7 @@ async def refund(m: Municipality, desk: Desk) -> bool:
                 select(refunds, payments.c.batch, payments.c.batch_index, payments.c.record)
                 .join(
                     payments,
-                    (payments.c.currency == refunds.c.currency)
-                    & (payments.c.payment == refunds.c.payment),
+                    (payments.c.currency == refunds.c.currency) & (payments.c.payment == refunds.c.payment),
                 )
                 .where(refunds.c.currency == m.code, refunds.c.state == refund_flow.HELD)
                 .order_by(refunds.c.requested_at, refunds.c.refund)
@@ -223,7 +223,7 @@ async def refund(m: Municipality, desk: Desk) -> bool:
                 .values(state=refund_flow.SUBMITTED)
             )
     if sent:
-        desk.commit_done()
+        desk.committed(connection)
     return bool(sent)
 
 

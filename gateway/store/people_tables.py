@@ -132,6 +132,7 @@ deposits = Table(
     Column("state", Text, nullable=False, comment="unmatched, matched, submitted, issued, refused"),
     Column("reason", Text),
     Column("tries", Integer, nullable=False, server_default="0", comment="transactions asked for"),
+    moment("retry_at"),
     Column("file", Text, nullable=False),
     UniqueConstraint("currency", "bank_code", "deposit_ref"),
     ForeignKeyConstraint(["currency", "member"], ["citizens.currency", "citizens.member"]),

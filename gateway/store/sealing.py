@@ -6,7 +6,6 @@ Both keys come from one data key by HKDF, so that there is one secret to keep.
 """
 
 import hmac
-import os
 import secrets
 from pathlib import Path
 
@@ -64,23 +63,6 @@ class Sealer:
 def load_data_key(file: Path) -> bytes:
     """The data key of a file of 64 hex digits. Raises OSError, ValueError."""
     return bytes.fromhex(file.read_text().strip())
-
-
-def make_data_key(file: Path) -> None:
-    """Make the key file (mode 0600) unless it is there; never replaces one."""
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as out:
-        out.write(secrets.token_hex(KEY_BYTES) + "\n")
-        out.flush()
-        os.fsync(out.fileno())
-    try:
-        os.link(temporary, file)  # fails if there is one, even one made just now
-    except FileExistsError:
-        pass
-    finally:
-        temporary.unlink()
 
 
 def _derived(data_key: bytes, purpose: bytes) -> bytes:

@@ -24,6 +24,7 @@ cycles = Table(
     Column("message_id", Text),
     Column("file", LargeBinary, comment="the pain.001 as anchored; rebuilding it gives the same bytes"),
     Column("file_hash", LargeBinary),
+    Column("marks", Integer, nullable=False, server_default="0", comment="rounds of marking lines"),
     moment("opened_at", nullable=False),
     moment("filed_at"),
     moment("sent_at"),
@@ -42,6 +43,7 @@ cycle_lines = Table(
     Column("bank_outcome", Text, comment="paid or returned, before the chain has it"),
     Column("bank_reason", Text),
     Column("report_hash", LargeBinary, comment="SHA-256 of the bank's file that said so"),
+    Column("asked", Text, comment="the transaction that tells the chain: kind:reference"),
     moment("ended_at"),
     ForeignKeyConstraint(["currency", "cycle"], ["cycles.currency", "cycles.cycle"]),
 )

@@ -1,0 +1,51 @@
+"""The API process: `camellia serve`. Needs the database; the chain may be away."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+from fastapi import FastAPI
+
+from gateway.api.access import Access, Limiter
+from gateway.api.application import create_api
+from gateway.config import Settings
+from gateway.flow.sessions import hashed
+from gateway.wiring.parts import operator_token, open_parts
+
+# Anonymous requests are joins and guesses; a signed-in client may be a till with a queue before it.
+ANONYMOUS = (2.0, 60)
+SIGNED_IN = (20.0, 100)
+
+
+def make_app(settings: Settings) -> FastAPI:
+    """The application; its parts are made when it starts and closed when it ends."""
+    access = Access(
+        municipalities={},
+        operator_token_hash=hashed(operator_token(settings)),
+        anonymous=Limiter(*ANONYMOUS),
+        signed_in=Limiter(*SIGNED_IN),
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with open_parts(settings) as parts:
+            access.municipalities.update(parts.municipalities)
+            yield
+
+    return create_api(access, lifespan)
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM; requests under way are answered first."""
+    uvicorn.run(
+        make_app(settings),
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )

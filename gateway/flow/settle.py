@@ -1,0 +1,395 @@
+"""A settlement cycle, step by step: open → escrow → file → anchor → bank → paid or returned.
+
+Each step reads where the cycle stands, does its one thing and writes the next state, in one commit with the
+transaction that it asks for; so a cycle may be driven by the worker, by `camellia settle`, by both, and be stopped
+anywhere. What was escrowed is read from the chain's own events (S-1), never computed here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+import structlog
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.engine import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.domain.business_days import KST
+from gateway.domain.participants import MerchantStatus
+from gateway.domain.settlement import cycle_id
+from gateway.flow.merchants import open_account
+from gateway.flow.municipality import Municipality
+from gateway.flow.ports import BankFiles, Desk, PayoutLine
+from gateway.store import chain_tables as mirror
+from gateway.store.people_tables import merchants
+from gateway.store.settlement_tables import cycle_lines, cycles
+
+log = structlog.get_logger(__name__)
+
+ESCROW, ANCHOR, MARK_PAID, MARK_RETURNED = "escrow", "anchor", "mark-paid", "mark-returned"
+
+# Under 16 million gas a transaction: 110,000 a merchant to escrow, 80,000 to give back, 30,000 to burn.
+ESCROWED_AT_ONCE: Final = 140
+MARKED_AT_ONCE: Final = 190
+
+PAID, RETURNED, ESCROWED = "paid", "returned", "escrowed"
+
+
+class CycleState(StrEnum):
+    """What the cycle waits for."""
+
+    ESCROWING = "escrowing"
+    """The chain's word on the escrow."""
+    ESCROWED = "escrowed"
+    """Its bank file to be made."""
+    ANCHORING = "anchoring"
+    """The chain's word on the anchor of its file."""
+    ANCHORED = "anchored"
+    """Its file to be given to the bank."""
+    SENT = "sent"
+    """The bank's word on each line, and the chain's after it."""
+    ENDED = "ended"
+    """Nothing: every line is paid or returned."""
+
+
+def cycle_of(m: Municipality, sales_day: date) -> tuple[int, date]:
+    """(cycle, the day it is paid): sales of a day are paid on the next business day (S-6)."""
+    paid_on = m.city.calendar.next_business_day(sales_day)
+    return cycle_id(paid_on), paid_on
+
+
+async def open_cycle(m: Municipality, desk: Desk, sales_day: date) -> int:
+    """Escrow what active merchants hold for the cycle that pays a day's sales; once. Returns the cycle."""
+    cycle, paid_on = cycle_of(m, sales_day)
+    async with m.engine.begin() as connection:
+        opened = await connection.execute(
+            insert(cycles)
+            .values(
+                currency=m.code,
+                cycle=cycle,
+                state=CycleState.ESCROWING,
+                execution_on=paid_on,
+                opened_at=m.clock.now(),
+            )
+            .on_conflict_do_nothing()
+        )
+        if not opened.rowcount:
+            return cycle
+        wanted = await _with_balance(m, connection)
+        for number, chunk in enumerate(_chunks(wanted, ESCROWED_AT_ONCE)):
+            await desk.escrow(connection, cycle, chunk, f"{cycle}-{number}")
+    desk.committed(connection)
+    log.info("cycle opened", cycle=cycle, merchants=len(wanted), paid_on=str(paid_on))
+    return cycle
+
+
+async def advance(m: Municipality, desk: Desk, bank: BankFiles, cycle: int) -> bool:
+    """Do the next step of a cycle if its time has come. Whether anything was done."""
+    async with m.engine.begin() as connection:
+        row = (
+            await connection.execute(
+                select(cycles)
+                .where(cycles.c.currency == m.code, cycles.c.cycle == cycle)
+                .with_for_update()  # the worker and the command line take turns
+            )
+        ).one()
+        step = _STEPS.get(CycleState(row.state))
+        done = step is not None and await step(m, connection, desk, bank, row)
+    if done:
+        desk.committed(connection)
+    return done
+
+
+async def unfinished(m: Municipality) -> list[int]:
+    """The cycles that are not ended, oldest first."""
+    async with m.engine.connect() as connection:
+        found = await connection.scalars(
+            select(cycles.c.cycle)
+            .where(cycles.c.currency == m.code, cycles.c.state != CycleState.ENDED)
+            .order_by(cycles.c.cycle)
+        )
+        return list(found)
+
+
+async def bank_said(
+    m: Municipality, message_id: str, outcomes: Mapping[str, tuple[str, str]], report: bytes
+) -> int:
+    """Write the bank's word, (paid or returned, reason) by payout reference. Returns how many lines are new.
+
+    Raises LookupError when no cycle's file has that message id. A line's first word is its last.
+    """
+    async with m.engine.begin() as connection:
+        cycle = await connection.scalar(
+            select(cycles.c.cycle).where(cycles.c.currency == m.code, cycles.c.message_id == message_id)
+        )
+        if cycle is None:
+            raise LookupError(f"no cycle of {m.code} has a file {message_id}")
+        new = 0
+        for reference, (outcome, reason) in outcomes.items():
+            result = await connection.execute(
+                update(cycle_lines)
+                .where(
+                    cycle_lines.c.currency == m.code,
+                    cycle_lines.c.cycle == cycle,
+                    cycle_lines.c.reference == reference,
+                    cycle_lines.c.bank_outcome.is_(None),
+                )
+                .values(
+                    bank_outcome=outcome,
+                    bank_reason=reason or None,
+                    report_hash=hashlib.sha256(report).digest(),
+                )
+            )
+            new += result.rowcount
+    return new
+
+
+async def references_of(m: Municipality, message_id: str) -> list[str]:
+    """The payout references of a file; empty when it is not ours."""
+    async with m.engine.connect() as connection:
+        found = await connection.scalars(
+            select(cycle_lines.c.reference)
+            .join(
+                cycles,
+                (cycles.c.currency == cycle_lines.c.currency) & (cycles.c.cycle == cycle_lines.c.cycle),
+            )
+            .where(cycles.c.currency == m.code, cycles.c.message_id == message_id)
+        )
+        return list(found)
+
+
+# --- steps: each returns whether it did something ------------------------------------------------
+
+
+async def _read_escrow(
+    m: Municipality, connection: AsyncConnection, desk: Desk, bank: BankFiles, cycle: Row[Any]
+) -> bool:
+    number = 0
+    while (sent := await desk.sent(connection, ESCROW, f"{cycle.cycle}-{number}")) is not None:
+        if not sent.indexed:
+            return False
+        if not sent.succeeded:
+            # Nothing was escrowed by it: those merchants' balances wait for the next cycle.
+            log.error("escrow failed", cycle=cycle.cycle, chunk=number, error=sent.error)
+        number += 1
+    rows = (
+        await connection.execute(
+            select(mirror.lines.c.merchant, mirror.lines.c.amount).where(
+                mirror.lines.c.currency == m.code, mirror.lines.c.cycle == cycle.cycle
+            )
+        )
+    ).all()
+    lines = [
+        {
+            "currency": m.code,
+            "cycle": cycle.cycle,
+            "merchant": row.merchant,
+            "amount": row.amount,
+            "reference": bank.merchant_reference(cycle.cycle, row.merchant),
+            "state": ESCROWED,
+        }
+        for row in rows
+    ]
+    if lines:
+        await connection.execute(insert(cycle_lines).on_conflict_do_nothing(), lines)
+    total = sum(row.amount for row in rows)
+    state = CycleState.ESCROWED if total else CycleState.ENDED
+    await _set(m, connection, cycle.cycle, state=state, total=total)
+    log.info("cycle escrowed", cycle=cycle.cycle, lines=len(lines), total_won=total)
+    return True
+
+
+async def _make_file(
+    m: Municipality, connection: AsyncConnection, desk: Desk, bank: BankFiles, cycle: Row[Any]
+) -> bool:
+    """Build the bank file, keep its bytes, and ask for its anchor."""
+    rows = (
+        await connection.execute(
+            select(cycle_lines.c.merchant, cycle_lines.c.amount, cycle_lines.c.reference, merchants)
+            .join(
+                merchants,
+                (merchants.c.currency == cycle_lines.c.currency)
+                & (merchants.c.merchant == cycle_lines.c.merchant),
+            )
+            .where(cycle_lines.c.currency == m.code, cycle_lines.c.cycle == cycle.cycle)
+            .order_by(cycle_lines.c.merchant)
+        )
+    ).all()
+    if sum(row.amount for row in rows) != cycle.total:
+        log.critical("merchants of the cycle are not known here", cycle=cycle.cycle, known=len(rows))
+        return False
+    payouts = [_payout(m, row) for row in rows]
+    message_id, now = bank.message_id(cycle.cycle), m.clock.now()
+    made = bank.build(message_id, datetime.fromtimestamp(now, KST), cycle.execution_on, payouts)
+    await _set(
+        m,
+        connection,
+        cycle.cycle,
+        state=CycleState.ANCHORING,
+        message_id=message_id,
+        file=made.content,
+        file_hash=made.file_hash,
+        filed_at=now,
+    )
+    await desk.anchor_file(connection, cycle.cycle, made.file_hash, cycle.total, str(cycle.cycle))
+    return True
+
+
+async def _see_anchor(
+    m: Municipality, connection: AsyncConnection, desk: Desk, bank: BankFiles, cycle: Row[Any]
+) -> bool:
+    anchored = await connection.scalar(
+        select(mirror.files.c.total).where(
+            mirror.files.c.currency == m.code, mirror.files.c.file_hash == cycle.file_hash
+        )
+    )
+    if anchored is None:
+        return False
+    await _set(m, connection, cycle.cycle, state=CycleState.ANCHORED)
+    return True
+
+
+async def _give_to_bank(
+    m: Municipality, connection: AsyncConnection, desk: Desk, bank: BankFiles, cycle: Row[Any]
+) -> bool:
+    """After a crash between this and the commit the bank gets the file again, and knows its message id."""
+    await bank.put(f"{cycle.message_id}.xml", cycle.file)
+    await _set(m, connection, cycle.cycle, state=CycleState.SENT, sent_at=m.clock.now())
+    log.info("bank file sent", cycle=cycle.cycle, message_id=cycle.message_id, total_won=cycle.total)
+    return True
+
+
+async def _end_lines(
+    m: Municipality, connection: AsyncConnection, desk: Desk, bank: BankFiles, cycle: Row[Any]
+) -> bool:
+    """Tell the chain what the bank said, and write down what the chain then says."""
+    done = await _read_ends(m, connection, cycle.cycle)
+    rows = (
+        await connection.execute(
+            select(cycle_lines)
+            .where(
+                cycle_lines.c.currency == m.code,
+                cycle_lines.c.cycle == cycle.cycle,
+                cycle_lines.c.bank_outcome.is_not(None),
+                cycle_lines.c.asked.is_(None),
+            )
+            .order_by(cycle_lines.c.merchant)
+        )
+    ).all()
+    for outcome, mark, kind in (
+        (PAID, desk.mark_paid, MARK_PAID),
+        (RETURNED, desk.mark_returned, MARK_RETURNED),
+    ):
+        for report in sorted({row.report_hash for row in rows if row.bank_outcome == outcome}):
+            named = [
+                row.merchant for row in rows if row.bank_outcome == outcome and row.report_hash == report
+            ]
+            for chunk in _chunks(named, MARKED_AT_ONCE):
+                reference = f"{cycle.cycle}-{chunk[0]}-{cycle.marks}"
+                await mark(connection, cycle.cycle, report, chunk, reference)
+                await _ask(m, connection, cycle.cycle, chunk, f"{kind}:{reference}")
+                done = True
+    if rows:
+        await _set(m, connection, cycle.cycle, marks=cycle.marks + 1)
+    left = await connection.scalar(
+        select(func.count()).where(
+            cycle_lines.c.currency == m.code,
+            cycle_lines.c.cycle == cycle.cycle,
+            cycle_lines.c.state == ESCROWED,
+        )
+    )
+    if not left:
+        await _set(m, connection, cycle.cycle, state=CycleState.ENDED, ended_at=m.clock.now())
+        log.info("cycle ended", cycle=cycle.cycle)
+        return True
+    return done
+
+
+async def _read_ends(m: Municipality, connection: AsyncConnection, cycle: int) -> bool:
+    """Lines that are paid or returned on chain are so here too."""
+    ended = 0
+    for status, state in ((2, PAID), (3, RETURNED)):
+        result = await connection.execute(
+            update(cycle_lines)
+            .where(
+                cycle_lines.c.currency == m.code,
+                cycle_lines.c.cycle == cycle,
+                cycle_lines.c.state == ESCROWED,
+                mirror.lines.c.currency == cycle_lines.c.currency,
+                mirror.lines.c.cycle == cycle_lines.c.cycle,
+                mirror.lines.c.merchant == cycle_lines.c.merchant,
+                mirror.lines.c.status == status,
+            )
+            .values(state=state, ended_at=m.clock.now())
+        )
+        ended += result.rowcount
+    return bool(ended)
+
+
+_Step = Callable[[Municipality, AsyncConnection, Desk, BankFiles, Row[Any]], Awaitable[bool]]
+
+_STEPS: Final[Mapping[CycleState, _Step]] = {
+    CycleState.ESCROWING: _read_escrow,
+    CycleState.ESCROWED: _make_file,
+    CycleState.ANCHORING: _see_anchor,
+    CycleState.ANCHORED: _give_to_bank,
+    CycleState.SENT: _end_lines,
+}
+
+
+async def _with_balance(m: Municipality, connection: AsyncConnection) -> list[int]:
+    """Active merchants with something to pay that the gateway knows a bank account of."""
+    found = await connection.scalars(
+        select(mirror.merchants.c.merchant)
+        .join(
+            mirror.balances,
+            (mirror.balances.c.currency == mirror.merchants.c.currency)
+            & (mirror.balances.c.wallet == mirror.merchants.c.wallet),
+        )
+        .join(
+            merchants,
+            (merchants.c.currency == mirror.merchants.c.currency)
+            & (merchants.c.merchant == mirror.merchants.c.merchant),
+        )
+        .where(
+            mirror.merchants.c.currency == m.code,
+            mirror.merchants.c.status == MerchantStatus.ACTIVE,
+            mirror.balances.c.won > 0,
+        )
+        .order_by(mirror.merchants.c.merchant)
+    )
+    return list(found)
+
+
+def _payout(m: Municipality, row: Row[Any]) -> PayoutLine:
+    account = open_account(m, row)
+    return PayoutLine(row.reference, row.amount, account.bank_code, account.number, account.holder)
+
+
+async def _set(m: Municipality, connection: AsyncConnection, cycle: int, **values: object) -> None:
+    await connection.execute(
+        update(cycles).where(cycles.c.currency == m.code, cycles.c.cycle == cycle).values(**values)
+    )
+
+
+async def _ask(
+    m: Municipality, connection: AsyncConnection, cycle: int, chunk: Sequence[int], asked: str
+) -> None:
+    await connection.execute(
+        update(cycle_lines)
+        .where(
+            cycle_lines.c.currency == m.code,
+            cycle_lines.c.cycle == cycle,
+            cycle_lines.c.merchant.in_(chunk),
+        )
+        .values(asked=asked)
+    )
+
+
+def _chunks(items: Sequence[int], size: int) -> list[Sequence[int]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]

@@ -1,0 +1,159 @@
+"""The flows' way to the chain: calls encoded, put into the outbox, handed to the role's relayer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Final
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.chain.contracts import Call, CityContracts
+from gateway.chain.relayer import Relayer
+from gateway.chain.shapes import NewCitizen, NewMerchant, RecordWords, RefundCall
+from gateway.flow import settle, submit
+from gateway.flow.ports import Clock, RefundOrder, Sent
+from gateway.store.outbox import Outbox, OutboxEntry
+
+GATEWAY, REGISTRAR, ISSUER, SETTLER = "gateway", "registrar", "issuer", "settler"
+ROLES: Final = (GATEWAY, REGISTRAR, ISSUER, SETTLER)
+
+
+class ChainDesk:
+    """`gateway.flow.ports.Desk` for one municipality.
+
+    With `relayers` calls are signed in the caller's transaction and go out at once. Without (the command line, while
+    the worker has the accounts) they are queued, and the worker's relayers find them.
+    """
+
+    def __init__(
+        self,
+        currency: str,
+        contracts: CityContracts,
+        outbox: Outbox,
+        addresses: Mapping[str, bytes],
+        clock: Clock,
+        relayers: Mapping[str, Relayer] | None = None,
+    ) -> None:
+        self._currency = currency
+        self._contracts = contracts
+        self._outbox = outbox
+        self._addresses = addresses
+        self._clock = clock
+        self._relayers = relayers or {}
+        self._stored: WeakKeyDictionary[AsyncConnection, list[tuple[str, OutboxEntry]]] = (
+            WeakKeyDictionary()
+        )
+        self._last: dict[tuple[str, str], tuple[str, OutboxEntry]] = {}
+
+    # --- gateway.flow.ports.Desk --------------------------------------------------------------
+
+    async def submit_batch(
+        self, connection: AsyncConnection, orders: Sequence[bytes], reference: str
+    ) -> None:
+        call = self._contracts.submit_batch(list(orders))
+        await self._put(connection, GATEWAY, call, submit.BATCH, reference)
+
+    async def register_citizens(
+        self, connection: AsyncConnection, entries: Sequence[tuple[bytes, int, int]], reference: str
+    ) -> None:
+        call = self._contracts.register_citizens([NewCitizen(*entry) for entry in entries])
+        await self._put(connection, REGISTRAR, call, submit.REGISTER_CITIZENS, reference)
+
+    async def register_merchants(
+        self, connection: AsyncConnection, entries: Sequence[tuple[bytes, int, int, int]], reference: str
+    ) -> None:
+        call = self._contracts.register_merchants([NewMerchant(*entry) for entry in entries])
+        await self._put(connection, REGISTRAR, call, submit.REGISTER_MERCHANTS, reference)
+
+    async def issue(
+        self, connection: AsyncConnection, citizen: int, amount_won: int, deposit_key: bytes, reference: str
+    ) -> None:
+        call = self._contracts.issue(citizen, amount_won, deposit_key)
+        await self._put(connection, ISSUER, call, submit.ISSUE, reference)
+
+    async def refund(self, connection: AsyncConnection, order: RefundOrder, reference: str) -> None:
+        call = self._contracts.refund(
+            RefundCall(
+                batch=order.batch,
+                index=order.index,
+                record=RecordWords.from_bytes(order.record),
+                proof=tuple(order.proof),
+                amount=order.amount_won,
+                refunded_before=order.refunded_before_won,
+                refund_id=order.refund_id,
+            )
+        )
+        await self._put(connection, GATEWAY, call, submit.REFUND, reference)
+
+    async def escrow(
+        self, connection: AsyncConnection, cycle: int, merchants: Sequence[int], reference: str
+    ) -> None:
+        call = self._contracts.escrow(cycle, list(merchants))
+        await self._put(connection, SETTLER, call, settle.ESCROW, reference)
+
+    async def anchor_file(
+        self, connection: AsyncConnection, cycle: int, file_hash: bytes, total_won: int, reference: str
+    ) -> None:
+        call = self._contracts.anchor_file(cycle, file_hash, total_won)
+        await self._put(connection, SETTLER, call, settle.ANCHOR, reference)
+
+    async def mark_paid(
+        self, connection: AsyncConnection, cycle: int, report: bytes, merchants: Sequence[int], reference: str
+    ) -> None:
+        call = self._contracts.mark_paid(cycle, report, list(merchants))
+        await self._put(connection, SETTLER, call, settle.MARK_PAID, reference)
+
+    async def mark_returned(
+        self, connection: AsyncConnection, cycle: int, report: bytes, merchants: Sequence[int], reference: str
+    ) -> None:
+        call = self._contracts.mark_returned(cycle, report, list(merchants))
+        await self._put(connection, SETTLER, call, settle.MARK_RETURNED, reference)
+
+    def committed(self, connection: AsyncConnection) -> None:
+        for role, entry in self._stored.pop(connection, ()):
+            self._last[entry.kind, entry.reference] = (role, entry)
+            self._relayers[role].send([entry])
+
+    async def sent(self, connection: AsyncConnection, kind: str, reference: str) -> Sent | None:
+        entry = await self._outbox.get(connection, currency=self._currency, kind=kind, reference=reference)
+        if entry is None:
+            return None
+        seen = await connection.scalar(
+            text("SELECT block_number FROM mirror_cursor WHERE currency = :currency"),
+            {"currency": self._currency},
+        )
+        indexed = entry.is_mined and seen is not None and (entry.block_number or 0) <= seen
+        return Sent(entry.is_mined, indexed, bool(entry.succeeded), entry.error or "")
+
+    # --- for the worker -----------------------------------------------------------------------
+
+    async def mined(self, kind: str, reference: str, *, seconds: float) -> None:
+        """Wait until a transaction that went out here is mined, but not longer than `seconds`."""
+        role, entry = self._last.pop((kind, reference), (None, None))
+        if role is not None and entry is not None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._relayers[role].outcome(entry), seconds)
+
+    async def _put(
+        self, connection: AsyncConnection, role: str, call: Call, kind: str, reference: str
+    ) -> None:
+        relayer = self._relayers.get(role)
+        if relayer is None:
+            await self._outbox.enqueue(
+                connection,
+                call,
+                currency=self._currency,
+                account=self._addresses[role],
+                kind=kind,
+                reference=reference,
+                at=self._clock.now(),
+            )
+            return
+        entry = await relayer.store(
+            connection, call, currency=self._currency, kind=kind, reference=reference
+        )
+        self._stored.setdefault(connection, []).append((role, entry))

@@ -1,0 +1,81 @@
+"""The chain's events and failed transactions, handed to the flows in the transactions that record them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.chain import events
+from gateway.chain.indexer import Step
+from gateway.chain.outcome import Mined
+from gateway.domain.record import RECORD_BYTES
+from gateway.flow import outcome
+from gateway.flow.ports import Clock
+from gateway.store.outbox import OutboxEntry
+
+
+def sink_of(currency: str) -> Callable[[AsyncConnection, Step], Awaitable[None]]:
+    """What the indexer calls after the mirror has moved, in the mirror's transaction."""
+
+    async def sink(connection: AsyncConnection, step: Step) -> None:
+        for emitted in step.emitted:
+            at = step.times[emitted.block]
+            match emitted.event:
+                case events.BatchProcessed() as batch:
+                    await _batch(connection, currency, batch)
+                case events.Refunded() as refund:
+                    await outcome.refunded(
+                        connection,
+                        currency,
+                        payment=uuid.UUID(bytes=refund.payment_id),
+                        refund=uuid.UUID(bytes=refund.refund_id),
+                        total_won=refund.refunded_total,
+                        at=at,
+                    )
+                case events.Issued() as issued:
+                    await outcome.issued(connection, currency, issued.deposit_ref)
+                case events.CitizenRegistered() as citizen:
+                    await outcome.citizen_registered(
+                        connection, currency, citizen=citizen.citizen, wallet=citizen.wallet
+                    )
+                case events.MerchantRegistered() as merchant:
+                    await outcome.merchant_registered(
+                        connection, currency, merchant=merchant.merchant, wallet=merchant.wallet
+                    )
+                case events.FileAnchored() | events.LinesPaid() | events.LinesReturned():
+                    await outcome.settlement_moved(connection, currency)
+                case _:
+                    pass
+
+    return sink
+
+
+def on_mined(
+    clock: Clock, mined_here: Callable[[], None]
+) -> Callable[[AsyncConnection, Sequence[tuple[OutboxEntry, Mined]]], Awaitable[None]]:
+    """What a relayer calls when transactions are mined. `mined_here`: so that the indexers look at once."""
+
+    async def told(connection: AsyncConnection, done: Sequence[tuple[OutboxEntry, Mined]]) -> None:
+        for entry, mined in done:
+            if not mined.succeeded or entry.error:
+                await outcome.failed(
+                    connection,
+                    entry.currency,
+                    kind=entry.kind,
+                    reference=entry.reference,
+                    error=entry.error or mined.error or "unknown",
+                    at=clock.now(),
+                )
+        mined_here()
+
+    return told
+
+
+async def _batch(connection: AsyncConnection, currency: str, batch: events.BatchProcessed) -> None:
+    raw = batch.records
+    words = [raw[at : at + RECORD_BYTES] for at in range(0, len(raw), RECORD_BYTES)]
+    await outcome.batch_processed(
+        connection, currency, batch.batch, list(zip(batch.payments, words, strict=True))
+    )

@@ -1,0 +1,182 @@
+"""`camellia up`: everything that a city on one machine needs, in order, each step done only if it is missing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from gateway.config import ROOT, load_settings
+from gateway.engine import Engines
+from gateway.engine.ports import prefer
+from gateway.engine.process import EngineError, Record
+from gateway.store.migrate import upgrade
+from gateway.wiring import processes, secrets
+from gateway.wiring.parts import chain_id
+from gateway.wiring.processes import API, BANK, SMS, WORKER, City, python, run_brownie
+
+
+class Launch:
+    """One city under one state folder."""
+
+    def __init__(self, state: Path, console: Console, *, simulators: bool) -> None:
+        self.state = state
+        self.engines = Engines(state)
+        self.city = City(state)
+        self._console = console
+        self._simulators = simulators
+        # An embedded chain lives and dies with its state folder, and so does the record of what is deployed on it.
+        os.environ.setdefault("CAMELLIA_DEPLOYMENTS", str(state / "deployments"))
+        (state / "deployments").mkdir(parents=True, exist_ok=True)
+
+    def start(self) -> None:
+        """Start what does not run. Raises EngineError."""
+        self._say("engines")
+        self.engines.start()
+        settings = load_settings(
+            database_url=self.engines.database_url, rpc_url=self.engines.rpc_url
+        )
+        secrets.make_missing(
+            settings.keys,
+            data_key=settings.data_key_file,
+            operator_token=settings.operator_token_file,
+            sms=settings.sms_keys_file if self._simulators else None,
+        )
+        for city in settings.cities:
+            self._deploy(city.code, settings.deployments, settings.keys)
+        self._say("database")
+        upgrade(self.engines.database_url)
+        if self._simulators:
+            self._start_simulators(settings.cities[0].code)
+        self._start_gateway()
+
+    def revive(self) -> None:
+        """Start again what has died. Raises EngineError."""
+        if not all(engine.running for engine in self.engines.status()):
+            self.engines.start()
+        if self._simulators and not (self.city.is_running(BANK) and self.city.is_running(SMS)):
+            self._start_simulators(load_settings().cities[0].code)
+        if not (self.city.is_running(WORKER) and self.city.is_running(API)):
+            self._start_gateway()
+
+    def stop(self) -> None:
+        """Stop everything, gateway first."""
+        for name in reversed(processes.NAMES):
+            self.city.stop(name)
+        self.engines.stop()
+
+    def show(self) -> None:
+        """Print where everything is."""
+        table = Table(box=None, show_header=False)
+        table.add_row("API", f"http://127.0.0.1:{self._port(API)}/v1/…", "OpenAPI at /openapi.json")
+        table.add_row("chain", self.engines.rpc_url, f"chain id {chain_id()}")
+        if self._simulators:
+            table.add_row("bank simulator", f"http://127.0.0.1:{self._port(BANK)}", "")
+            table.add_row("SMS simulator", f"http://127.0.0.1:{self._port(SMS)}", "/handset/<number>/messages")
+        table.add_row("keys, logs", str(self.state), "operator's token in keys/operator-token")
+        self._console.print(table)
+
+    def environment(self) -> dict[str, str]:
+        """What every process of the city is told."""
+        given = {
+            "CAMELLIA_STATE": str(self.state),
+            "CAMELLIA_DATABASE_URL": self.engines.database_url,
+            "CAMELLIA_RPC_URL": self.engines.rpc_url,
+            "CAMELLIA_CHAIN_ID": str(chain_id()),
+            "PYTHONPATH": str(ROOT),
+        }
+        if self._simulators and (record := self.city.record(SMS)):
+            given["CAMELLIA_SMS_URL"] = f"http://127.0.0.1:{record.port}"
+        for name in ("CAMELLIA_CITIES", "CAMELLIA_DEPLOYMENTS", "CAMELLIA_KEYS", "CAMELLIA_CLOCK_FILE"):
+            if name in os.environ:
+                given[name] = str(Path(os.environ[name]).absolute())
+        return given
+
+    def _deploy(self, code: str, deployments: Path, keys: Path) -> None:
+        """Deploy unless this chain has the city. A record of a chain that is gone makes the script stop and ask."""
+        env = {**self.environment(), "CAMELLIA_YES": "1"}
+        if not (keys / "gateway.json").exists():
+            self._say("keys")
+            run_brownie(ROOT, "run", "keys", "main", "--network", "camellia", env=env)
+        if self._is_deployed(code, deployments):
+            return
+        self._say(f"contracts of {code}")
+        deployments.mkdir(parents=True, exist_ok=True)
+        run_brownie(ROOT, "run", "deploy", "main", "--network", "camellia", "--", code, "--yes", env=env)
+        allowance = str(next(c for c in load_settings().cities if c.code == code).issue.allowance_won)
+        run_brownie(
+            ROOT, "run", "issue", "allowance", "--network", "camellia", "--",
+            "--city", code, "--amount", allowance, "--yes", env=env,
+        )  # fmt: skip
+        # A hard kill may lose the last blocks; what the gateway sent comes back, a deployment would not.
+        self.engines.checkpoint()
+
+    def _is_deployed(self, code: str, deployments: Path) -> bool:
+        from gateway.chain.contracts import load_deployment
+        from gateway.chain.errors import ChainError
+        from gateway.chain.node import Node
+
+        async def has_code() -> bool:
+            async with Node(self.engines.rpc_url) as node:
+                at = load_deployment(chain_id(), deployments).municipality(code)
+                return all([await node.code(address) for address in at.all()])
+
+        try:
+            return asyncio.run(has_code())
+        except ChainError:
+            return False
+
+    def _start_simulators(self, code: str) -> None:
+        self._say("simulators")
+        settings = load_settings(database_url=self.engines.database_url, rpc_url=self.engines.rpc_url)
+        outbox, inbox = settings.bank_folders(code)
+        bank_state = self.state / "simulators" / "bank"
+        bank_state.mkdir(parents=True, exist_ok=True)
+        account = next(city.bank.account for city in settings.cities if city.code == code)
+        accounts = bank_state / "accounts.json"
+        accounts.write_text(
+            json.dumps(
+                {"accounts": [{"number": account.number, "holder": account.holder, "kind": "city"}]}
+            )
+        )
+        bank = self._same_port(BANK)
+        sms = self._same_port(SMS)
+        self.city.start(
+            BANK,
+            python("simulators.bank", "--port", str(bank), "--bank-code", account.bank_code,
+                   "--state", str(bank_state), "--inbound", str(outbox), "--outbound", str(inbox),
+                   "--accounts", str(accounts)),
+            port=bank, env=self.environment(),
+        )  # fmt: skip
+        self.city.start(
+            SMS,
+            python("simulators.sms", "--port", str(sms), "--keys", str(settings.sms_keys_file)),
+            port=sms, env=self.environment(),
+        )  # fmt: skip
+        self.city.wait_for(BANK, f"http://127.0.0.1:{self._port(BANK)}/health")
+        self.city.wait_for(SMS, f"http://127.0.0.1:{self._port(SMS)}/health")
+
+    def _start_gateway(self) -> None:
+        self._say("gateway")
+        env = self.environment()
+        port = int(os.environ.get("CAMELLIA_PORT") or 0) or self._same_port(API)
+        self.city.start(WORKER, python("gateway.cli", "work"), env=env)
+        self.city.start(API, python("gateway.cli", "serve"), port=port, env={**env, "CAMELLIA_PORT": str(port)})
+        self.city.wait_for(API, f"http://127.0.0.1:{self._port(API)}/health")
+        if not self.city.is_running(WORKER):
+            raise EngineError(f"the worker ended: see {self.city.log_of(WORKER)}")
+
+    def _same_port(self, name: str) -> int:
+        record = self.city.record(name)
+        return record.preferred_port() if record else prefer(None)
+
+    def _port(self, name: str) -> int:
+        record: Record | None = self.city.record(name)
+        return record.port if record else 0
+
+    def _say(self, what: str) -> None:
+        self._console.print(f"[dim]· {what}[/]")

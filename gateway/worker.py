@@ -1,0 +1,213 @@
+"""The worker process: `camellia work`. Relayers, indexers, the bank's files, the settlement schedule.
+
+Every loop looks at stored state, does what waits and sleeps until it is told of more (or a second passes), so it may
+end anywhere and begin again. What one loop cannot do (the node away, the bank's folder gone) it logs and retries;
+the others go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from gateway.chain.accounts import load_accounts
+from gateway.chain.decode import Decoder
+from gateway.chain.indexer import Indexer
+from gateway.chain.node import Node
+from gateway.chain.relayer import Relayer
+from gateway.chain.repair import Repairer
+from gateway.config import Settings
+from gateway.domain.business_days import KST
+from gateway.flow import settle, submit
+from gateway.flow.outcomes import WORK_CHANNEL, Outcomes
+from gateway.wiring import bank, events
+from gateway.wiring.desk import ROLES, ChainDesk
+from gateway.wiring.parts import Parts, Place, open_parts
+
+log = structlog.get_logger(__name__)
+
+_IDLE_SECONDS: Final = 1.0
+_AGAIN_SECONDS: Final = 0.5
+_BATCH_SECONDS: Final = 10.0
+_BANK_SECONDS: Final = 0.5
+_SCHEDULE_SECONDS: Final = 5.0
+
+
+@dataclass
+class Worker:
+    """The running parts of one process. `start` returns when everything runs."""
+
+    parts: Parts
+    node: Node
+    stack: AsyncExitStack
+    indexers: list[Indexer] = field(default_factory=list)
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def start(self) -> None:
+        """Start relayers, indexers and loops; waits for a node or an account that is not free yet."""
+        settings, places = self.parts.settings, self.parts.places
+        accounts = await asyncio.to_thread(load_accounts, ROLES, settings.keys)
+        relayers = {role: self._relayer(accounts[role], places) for role in ROLES}
+        for place in places.values():
+            self.indexers.append(self._indexer(place))
+        for relayer in relayers.values():
+            await _until_done(f"relayer {relayer.account.role}", relayer.start)
+            self.stack.push_async_callback(relayer.stop)
+        for indexer in self.indexers:
+            indexer.start()
+            self.stack.push_async_callback(indexer.stop)
+        work = Outcomes(settings.database_url, WORK_CHANNEL)
+        work.start()
+        self.stack.push_async_callback(work.close)
+        for place in places.values():
+            self._loops(place, relayers, work)
+        log.info("worker started", cities=list(places))
+
+    async def stop(self) -> None:
+        """End the loops, then what they use."""
+        for task in self.tasks:
+            task.cancel()
+        for task in self.tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+        await self.stack.aclose()
+
+    def _relayer(self, account: object, places: Mapping[str, Place]) -> Relayer:
+        parts = self.parts
+        return Relayer(
+            self.node,
+            parts.engine,
+            parts.outbox,
+            account,  # type: ignore[arg-type]
+            self._repairer(next(iter(places.values()))),
+            clock=parts.clock.now,
+            decoder=_decoder(next(iter(places.values()))),
+            on_mined=events.on_mined(parts.clock, self._mined),
+        )
+
+    def _repairer(self, place: Place) -> Repairer:
+        return Repairer(
+            self.node,
+            self.parts.engine,
+            self.parts.outbox,
+            clock=self.parts.clock.now,
+            contracts=tuple(place.contracts.at.all()),
+            decoder=_decoder(place),
+        )
+
+    def _indexer(self, place: Place) -> Indexer:
+        return Indexer(
+            self.node,
+            self.parts.engine,
+            place.contracts,
+            place.mirror,
+            repairer=self._repairer(place),
+            sinks=(events.sink_of(place.municipality.code),),
+        )
+
+    def _mined(self) -> None:
+        for indexer in self.indexers:
+            indexer.wake()
+
+    def _loops(self, place: Place, relayers: Mapping[str, Relayer], work: Outcomes) -> None:
+        m = place.municipality
+        desk = ChainDesk(m.code, place.contracts, self.parts.outbox, {}, self.parts.clock, relayers)
+
+        async def batches() -> bool:
+            reference = await submit.batch(m, desk)
+            if reference is None:
+                return False
+            # The next batch leaves as soon as this one returned: meanwhile the payments gather by themselves.
+            await desk.mined(submit.BATCH, reference, seconds=_BATCH_SECONDS)
+            return True
+
+        async def others() -> bool:
+            done = False
+            for step in (submit.register_citizens, submit.register_merchants, submit.issue, submit.refund):
+                done = await step(m, desk) or done
+            for cycle in await settle.unfinished(m):
+                done = await settle.advance(m, desk, place.bank, cycle) or done
+            return done
+
+        async def bank_files() -> bool:
+            return bool(await bank.take_in(m, place.bank))
+
+        async def schedule() -> bool:
+            await close_due_cycle(place, desk)
+            return False
+
+        for name, step, seconds in (
+            ("batches", batches, _IDLE_SECONDS),
+            ("others", others, _IDLE_SECONDS),
+            ("bank", bank_files, _BANK_SECONDS),
+            ("schedule", schedule, _SCHEDULE_SECONDS),
+        ):
+            event = work.subscribe(m.code) if name in ("batches", "others") else asyncio.Event()
+            task = asyncio.create_task(_loop(f"{m.code} {name}", step, event, seconds))
+            self.tasks.append(task)
+
+
+async def close_due_cycle(place: Place, desk: ChainDesk) -> None:
+    """Open the cycle that pays today, once the closing time of a business day has come (S-6)."""
+    m = place.municipality
+    now = datetime.fromtimestamp(m.clock.now(), KST)
+    today = now.date()
+    if not m.city.calendar.is_business_day(today) or now.time() < m.city.settlement.close_at:
+        return
+    await settle.open_cycle(m, desk, today - timedelta(days=1))
+
+
+async def _loop(name: str, step: Callable[[], Awaitable[bool]], told: asyncio.Event, seconds: float) -> None:
+    """Do what waits; when nothing does, sleep until told, or for some seconds."""
+    while True:
+        told.clear()
+        try:
+            if await step():
+                continue
+            pause = seconds
+        except Exception as error:
+            log.error("a step failed and will be tried again", loop=name, exc_info=error)
+            pause = _AGAIN_SECONDS
+        with suppress(TimeoutError):
+            await asyncio.wait_for(told.wait(), pause)
+
+
+async def _until_done(name: str, step: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await step()
+            return
+        except Exception as error:
+            log.warning("waiting", part=name, error=str(error)[:300])
+            await asyncio.sleep(_AGAIN_SECONDS)
+
+
+def _decoder(place: Place) -> Decoder:
+    return Decoder(place.contracts.abis, place.contracts.at.all())
+
+
+async def work(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT."""
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    async with open_parts(settings) as parts, Node(settings.rpc_url) as node, AsyncExitStack() as stack:
+        worker = Worker(parts, node, stack)
+        starting = asyncio.create_task(worker.start())
+        await asyncio.wait(
+            {starting, asyncio.create_task(ended.wait())}, return_when=asyncio.FIRST_COMPLETED
+        )
+        if starting.done():
+            starting.result()
+            await ended.wait()
+        else:
+            starting.cancel()
+        await worker.stop()

@@ -23,6 +23,7 @@ from gateway.flow.errors import Conflict, NotFound
 from gateway.flow.municipality import Municipality
 from gateway.flow.outcomes import WORK_CHANNEL
 from gateway.flow.sessions import Caller
+from gateway.store import chain_tables as mirror
 from gateway.store.people_tables import citizens, deposits
 
 REMITTANCE: Final = "deposits.remittance"
@@ -70,9 +71,10 @@ async def take_in(m: Municipality, arrived: Sequence[ArrivedDeposit], file: str)
     async with m.engine.begin() as connection:
         members = await _members(m, connection, arrived)
         now = m.clock.now()
-        rows = [_row(m, deposit, members, file, now) for deposit in arrived]
+        issued = await _issued_before(m, connection, arrived)
+        rows = [_row(m, deposit, members, issued, file, now) for deposit in arrived]
         stored = await connection.execute(
-            insert(deposits).on_conflict_do_nothing().returning(deposits.c.deposit_key), rows
+            insert(deposits).values(rows).on_conflict_do_nothing().returning(deposits.c.deposit_key)
         )
         new = len(stored.all())
         await connection.execute(select(func.pg_notify(WORK_CHANNEL, m.code)))
@@ -156,12 +158,32 @@ async def _members(
     return set(found)
 
 
+async def _issued_before(
+    m: Municipality, connection: AsyncConnection, arrived: Sequence[ArrivedDeposit]
+) -> set[bytes]:
+    """Deposits that an admin script issued, to the treasury for one, before the bank's file came."""
+    found = await connection.scalars(
+        select(mirror.deposits.c.deposit_ref).where(
+            mirror.deposits.c.currency == m.code,
+            mirror.deposits.c.deposit_ref.in_([deposit.deposit_key for deposit in arrived]),
+        )
+    )
+    return set(found)
+
+
 def _row(
-    m: Municipality, deposit: ArrivedDeposit, members: set[str], file: str, now: int
+    m: Municipality,
+    deposit: ArrivedDeposit,
+    members: set[str],
+    issued: set[bytes],
+    file: str,
+    now: int,
 ) -> dict[str, object]:
     named = [number for number in member_numbers(deposit.remittance) if number in members]
     state, reason = DepositState.UNMATCHED, "no member number of ours in the remittance text"
-    if deposit.bank_code not in m.city.issue.banks:
+    if deposit.deposit_key in issued:
+        state, reason = DepositState.ISSUED, ""
+    elif deposit.bank_code not in m.city.issue.banks:
         reason = "a bank that does not issue"
     elif len(set(named)) > 1:
         reason = "several member numbers in the remittance text"

@@ -34,7 +34,7 @@ def sink_of(currency: str) -> Callable[[AsyncConnection, Step], Awaitable[None]]
                         total_won=refund.refunded_total,
                         at=at,
                     )
-                case events.Issued() as issued:
+                case events.Issued() | events.IssuedToTreasury() as issued:
                     await outcome.issued(connection, currency, issued.deposit_ref)
                 case events.CitizenRegistered() as citizen:
                     await outcome.citizen_registered(

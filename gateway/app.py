@@ -12,7 +12,7 @@ from gateway.api.access import Access, Limiter
 from gateway.api.application import create_api
 from gateway.config import Settings
 from gateway.flow.sessions import hashed
-from gateway.wiring.parts import operator_token, open_parts
+from gateway.wiring.parts import open_parts, operator_token
 
 # Anonymous requests are joins and guesses; a signed-in client may be a till with a queue before it.
 ANONYMOUS = (2.0, 60)

@@ -110,7 +110,9 @@ def work() -> None:
 
 @app.command()
 def settle(
-    day: Annotated[str, typer.Option("--date", help="The KST day of the sales, YYYY-MM-DD; default today.")] = "",
+    day: Annotated[
+        str, typer.Option("--date", help="The KST day of the sales, YYYY-MM-DD; default today.")
+    ] = "",
     city: Annotated[str, typer.Option(help="The municipality; default the first.")] = "",
     wait: Annotated[float, typer.Option(help="Seconds to wait until the bank has the file.")] = 60.0,
 ) -> None:

@@ -12,7 +12,8 @@
 | CAMELLIA_DATA_KEY_FILE | key of personal data at rest | `<keys>/data-key` |
 | CAMELLIA_OPERATOR_TOKEN_FILE | the operator's token | `<keys>/operator-token` |
 | CAMELLIA_BANK_OUTBOX, CAMELLIA_BANK_INBOX | folders exchanged with the bank | `<state>/bank/<code>/…` |
-| CAMELLIA_SMS_URL, SMS_SERVICE_ID, SMS_ACCESS_KEY, SMS_SECRET_KEY, SMS_SENDER | the SMS provider | the simulator's |
+| CAMELLIA_SMS_URL, SMS_SERVICE_ID, SMS_SENDER | the SMS provider | the simulator's |
+| SMS_ACCESS_KEY, SMS_SECRET_KEY | its key pair | in CAMELLIA_SMS_KEYS_FILE |
 | CAMELLIA_SMS_KEYS_FILE | `access_key=…` and `secret_key=…` lines | `<keys>/sms` |
 | CAMELLIA_HOST, CAMELLIA_PORT | where the API listens | 127.0.0.1, 8080 |
 """
@@ -112,7 +113,8 @@ def state_folder() -> Path:
 
 
 def deployments_folder(state: Path) -> Path:
-    """``$CAMELLIA_DEPLOYMENTS``; else the state folder's own, which an embedded chain has; else the checkout's."""
+    """``$CAMELLIA_DEPLOYMENTS``; else the state folder's own, which an embedded chain has; else the
+    checkout's."""
     if named := os.environ.get("CAMELLIA_DEPLOYMENTS"):
         return Path(named)
     own = state / "deployments"

@@ -1,4 +1,5 @@
-"""Logs: JSON lines on standard error, without secrets or personal data (callers log names of things and ids)."""
+"""Logs: JSON lines on standard error, without secrets or personal data (callers log names of things and
+ids)."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ import structlog
 
 
 def set_up_logs(program: str, *, quiet: bool = False) -> None:
-    """JSON lines with the program's name; `quiet`: warnings and worse only, for commands that print for people."""
+    """JSON lines with the program's name; `quiet`: warnings and worse only, for commands that print for
+    people."""
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -1,8 +1,8 @@
 """The worker process: `camellia work`. Relayers, indexers, the bank's files, the settlement schedule.
 
-Every loop looks at stored state, does what waits and sleeps until it is told of more (or a second passes), so it may
-end anywhere and begin again. What one loop cannot do (the node away, the bank's folder gone) it logs and retries;
-the others go on.
+Every loop looks at stored state, does what waits and sleeps until it is told of more (or a second passes), so
+it may end anywhere and begin again. What one loop cannot do (the node away, the bank's folder gone) it logs
+and retries; the others go on.
 """
 
 from __future__ import annotations
@@ -202,9 +202,7 @@ async def work(settings: Settings) -> None:
     async with open_parts(settings) as parts, Node(settings.rpc_url) as node, AsyncExitStack() as stack:
         worker = Worker(parts, node, stack)
         starting = asyncio.create_task(worker.start())
-        await asyncio.wait(
-            {starting, asyncio.create_task(ended.wait())}, return_when=asyncio.FIRST_COMPLETED
-        )
+        await asyncio.wait({starting, asyncio.create_task(ended.wait())}, return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             starting.result()
             await ended.wait()

@@ -138,8 +138,8 @@ def idempotency_key(
         str | None,
         Header(
             alias="Idempotency-Key",
-            description="A UUID that the client makes and keeps before it sends. It names the request for ever: "
-            "the same body again gets the same answer, another body 409.",
+            description="A UUID that the client makes and keeps before it sends. It names the request "
+            "for ever: the same body again gets the same answer, another body 409.",
             examples=["7c9a0e0c-3b3f-4a54-9d8b-3d0a2b9f6a11"],
         ),
     ] = None,

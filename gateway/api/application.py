@@ -36,8 +36,9 @@ _HEADERS: Final = [
 DESCRIPTION: Final = """\
 The gateway of a city's local currency. Amounts are integers of won; times are RFC 3339.
 
-Errors are problem details (RFC 9457): decide by `reason`. Everything that moves money takes an `Idempotency-Key`,
-a UUID that the client makes and keeps before it sends: the same key and body again give the same answer.
+Errors are problem details (RFC 9457): decide by `reason`. Everything that moves money takes an
+`Idempotency-Key`, a UUID that the client makes and keeps before it sends: the same key and body again give
+the same answer.
 """
 
 

@@ -10,12 +10,13 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from gateway.api import access, schemas
 from gateway.api.merchants import application, merchant_out, shown
-from gateway.api.problems import documented
+from gateway.api.problems import Responses, documented
 from gateway.flow import charge, merchants, settle_read
 
 router = APIRouter(
     prefix="/v1/{currency}/operator", tags=["operator"], dependencies=[Depends(access.operator)]
 )
+_METRICS: Responses = {200: {"content": {"text/plain": {"example": "# HELP …"}}}}
 metrics_router = APIRouter(tags=["operator"], dependencies=[Depends(access.operator)])
 
 
@@ -137,7 +138,7 @@ async def list_cycles(city: access.City) -> schemas.Cycles:
 @metrics_router.get(
     "/metrics",
     response_class=Response,
-    responses={200: {"content": {"text/plain": {"example": "# HELP …"}}}} | documented("unauthenticated"),
+    responses=_METRICS | documented("unauthenticated"),
     summary="Measurements for Prometheus",
 )
 async def metrics() -> Response:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.engine import Row
 
 from gateway.api import access, schemas
-from gateway.api.problems import REFUSED, documented, refusal
+from gateway.api.problems import REFUSED, Responses, documented, refusal
 from gateway.domain.order import Kind
 from gateway.domain.payment import PaymentState
 from gateway.domain.reasons import Reason
@@ -24,11 +24,11 @@ from gateway.rails.qr.errors import QrError
 
 router = APIRouter(prefix="/v1/{currency}", tags=["payments"])
 
-_HELD_LATER = {
-    202: {
-        "model": schemas.PaymentOut,
-        "description": "Held: durable, and its outcome will follow (look it up).",
-    }
+_HELD: Responses = {
+    202: {"model": schemas.PaymentOut, "description": "Held: durable; its outcome will follow (look it up)."}
+}
+_REFUND_HELD: Responses = {
+    202: {"model": schemas.RefundOut, "description": "Held: durable; its outcome will follow."}
 }
 
 
@@ -50,7 +50,7 @@ async def read_qr(city: access.City, caller: access.CitizenCaller, body: schemas
     "/payments",
     status_code=201,
     response_model=schemas.PaymentOut,
-    responses=_HELD_LATER
+    responses=_HELD
     | documented(
         REFUSED, "unauthenticated", "not-allowed", "wrong-pin", "pin-locked", "id-reused", "conflict"
     ),
@@ -64,8 +64,8 @@ async def make_payment(
     key: access.IdempotencyKey,
     body: schemas.PayIn,
 ) -> Any:
-    """The Idempotency-Key is the payment's id. Waits some seconds for the chain's word: 201 `confirmed`, 202 `held`
-    when it takes longer, 422 with the reason when it was refused."""
+    """The Idempotency-Key is the payment's id. Waits some seconds for the chain's word: 201 `confirmed`,
+    202 `held` when it takes longer, 422 with the reason when it was refused."""
     if isinstance(body, schemas.PayByMerchantQr):
         _require(caller, Role.CITIZEN)
         code = _merchant_code(city, body.qr)
@@ -122,8 +122,7 @@ async def receipt(city: access.City, caller: access.SignedIn, payment: uuid.UUID
     "/payments/{payment}/cancel",
     status_code=201,
     response_model=schemas.RefundOut,
-    responses={202: {"model": schemas.RefundOut, "description": "Held: its outcome will follow."}}
-    | documented("unauthenticated", "not-allowed", "conflict", "id-reused"),
+    responses=_REFUND_HELD | documented("unauthenticated", "not-allowed", "conflict", "id-reused"),
     summary="Cancel a sale: all that is left goes back",
 )
 async def cancel(
@@ -133,7 +132,9 @@ async def cancel(
     key: access.IdempotencyKey,
     payment: uuid.UUID,
 ) -> schemas.RefundOut:
-    """On any later date too. Each part returns to where it came from (F-3). The Idempotency-Key is the refund's id."""
+    """On any later date too. Each part returns to where it came from (F-3).
+
+    The Idempotency-Key is the refund's id."""
     return await _refund(response, city, caller, key, payment, None)
 
 
@@ -141,8 +142,7 @@ async def cancel(
     "/payments/{payment}/refunds",
     status_code=201,
     response_model=schemas.RefundOut,
-    responses={202: {"model": schemas.RefundOut, "description": "Held: its outcome will follow."}}
-    | documented("unauthenticated", "not-allowed", "conflict", "id-reused"),
+    responses=_REFUND_HELD | documented("unauthenticated", "not-allowed", "conflict", "id-reused"),
     summary="Refund a part of a sale",
 )
 async def refund(

@@ -54,7 +54,8 @@ class Problem(BaseModel):
     status: int = Field(description="The HTTP status.", ge=400, le=599)
     detail: str = Field(description="What happened and what to do, for people; never to be parsed.")
     reason: str = Field(
-        description="What a client decides by: a refusal's code (INSUFFICIENT_FUNDS …), else the kind in capitals."
+        description="What a client decides by: a refusal's code (INSUFFICIENT_FUNDS …), "
+        "else the kind in capitals."
     )
     instance: str = Field(description="The request's path.")
 
@@ -77,9 +78,12 @@ def example(slug: str, reason: str | None = None, detail: str | None = None) -> 
     }
 
 
-def documented(*slugs: str) -> dict[int | str, dict[str, Any]]:
+Responses = dict[int | str, dict[str, Any]]
+
+
+def documented(*slugs: str) -> Responses:
     """The `responses` of a route that may end in these problems; `refused` brings every reason."""
-    by_status: dict[int | str, dict[str, Any]] = {}
+    by_status: Responses = {}
     for slug in (*slugs, "invalid", "not-found", "too-many-requests", "too-large", "unavailable", "internal"):
         status, title = KINDS[slug]
         entry = by_status.setdefault(

@@ -12,9 +12,7 @@ from gateway.domain.business_days import KST
 
 Won = Annotated[int, Field(ge=0, lt=2**63, strict=True, examples=[22_160], description="Whole won.")]
 PaymentWon = Annotated[int, Field(ge=0, lt=2**32, strict=True, examples=[22_160], description="Whole won.")]
-Pin = Annotated[
-    str, Field(pattern=r"^[0-9]{6}$", examples=["271828"], description="The payment PIN.", repr=False)
-]
+Pin = Annotated[str, Field(pattern=r"^[0-9]{6}$", examples=["271828"], description="The payment PIN.")]
 Device = Annotated[
     str,
     Field(
@@ -45,7 +43,7 @@ def rfc3339_or_none(seconds: int | None) -> datetime | None:
 class StartJoining(Body):
     """A phone number to send a one-time code to."""
 
-    phone: Annotated[str, Field(max_length=20, examples=["010-1234-5678"], repr=False)]
+    phone: Annotated[str, Field(max_length=20, examples=["010-1234-5678"])]
     device_id: Device
 
 
@@ -60,7 +58,7 @@ class ConfirmJoining(Body):
     """The code, a PIN (chosen now, or the one chosen before), and the district of residence."""
 
     challenge: uuid.UUID
-    code: Annotated[str, Field(pattern=r"^[0-9]{6}$", examples=["314159"], repr=False)]
+    code: Annotated[str, Field(pattern=r"^[0-9]{6}$", examples=["314159"])]
     device_id: Device
     pin: Pin
     district: Annotated[int, Field(ge=0, le=255, examples=[9])]
@@ -69,7 +67,7 @@ class ConfirmJoining(Body):
 class JoinedOut(BaseModel):
     """A session. The token is shown once."""
 
-    token: Annotated[str, Field(repr=False)]
+    token: str
     expires_at: datetime
     member: Annotated[str, Field(examples=["10000017"])]
     created: bool = Field(description="Whether the number joined just now.")
@@ -168,7 +166,7 @@ class PayByCustomerQr(Body):
     """A merchant takes an amount with the code that a citizen shows."""
 
     kind: Literal["customer_qr"]
-    qr: Annotated[str, Field(min_length=1, max_length=512, repr=False)]
+    qr: Annotated[str, Field(min_length=1, max_length=512)]
     amount_won: PaymentWon
 
 
@@ -228,7 +226,7 @@ class MakePass(Body):
 class PassOut(BaseModel):
     """A code to show, once, within its three minutes."""
 
-    qr: Annotated[str, Field(repr=False)]
+    qr: str
     limit_won: Won
     expires_at: datetime
 
@@ -302,7 +300,7 @@ class MerchantOut(BaseModel):
 class MerchantWithKey(MerchantOut):
     """The same, with the API key, which is shown once."""
 
-    api_key: Annotated[str, Field(repr=False)]
+    api_key: str
 
 
 class Merchants(BaseModel):
@@ -321,7 +319,7 @@ class Decide(Body):
 class Decided(MerchantOut):
     """After the decision; `api_key` when approved, shown once."""
 
-    api_key: Annotated[str | None, Field(repr=False)] = None
+    api_key: str | None = None
 
 
 class QrOut(BaseModel):

@@ -71,9 +71,7 @@ class CashbackTerms(_Part):
     """K-1: the terms of a campaign whose plan says nothing else."""
 
     band_rates_bps: tuple[BasisPoints, BasisPoints, BasisPoints, BasisPoints]
-    cohort_bonus_bps: Annotated[
-        tuple[BasisPoints, ...], Field(min_length=COHORTS, max_length=COHORTS)
-    ]
+    cohort_bonus_bps: Annotated[tuple[BasisPoints, ...], Field(min_length=COHORTS, max_length=COHORTS)]
     monthly_base_won: Won
 
 
@@ -183,8 +181,8 @@ class City(_Part):
 def load_city(file: Path) -> City:
     """Read `cities/<code>.toml`.
 
-    Raises OSError when it cannot be read, ValueError (pydantic.ValidationError, tomllib.TOMLDecodeError) when it
-    is not a city, or its code is not the file's name.
+    Raises OSError when it cannot be read, ValueError (pydantic.ValidationError, tomllib.TOMLDecodeError) when
+    it is not a city, or its code is not the file's name.
     """
     city = City.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
     if city.code != file.stem:

@@ -1,7 +1,8 @@
 """Charging: a bank deposit becomes own money, once (O-3 to O-5). Nothing that arrived is ever lost.
 
-A deposit is stored under its bank's reference before anything else; whose it is, is read from the member number
-that the payer wrote. What cannot be issued stays, with the reason, for the operator to send back or to match.
+A deposit is stored under its bank's reference before anything else; whose it is, is read from the member
+number that the payer wrote. What cannot be issued stays, with the reason, for the operator to send back or to
+match.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ async def assign(m: Municipality, deposit_key: bytes, member: str) -> Row[Any]:
         )
         if exists is None:
             raise NotFound("No such member.")
-        row = (
+        row: Row[Any] | None = (
             await connection.execute(
                 update(deposits)
                 .where(

@@ -43,10 +43,10 @@ class Order:
 async def make_pass(
     m: Municipality, caller: Caller, request: uuid.UUID, limit_won: int, pin: str | None
 ) -> Pass:
-    """Make a pass of at most `limit_won`, with the citizen's PIN. Raises Invalid, WrongPin, PinLocked, Conflict.
+    """Make a pass of at most `limit_won`, with the citizen's PIN.
 
-    The token cannot be shown again, so the same request again gives a new one in place of the old, unless the old
-    was used (Conflict).
+    The token cannot be shown again, so the same request again gives a new one in place of the old, unless the
+    old was used (Conflict). Raises Invalid, WrongPin, PinLocked, Conflict.
     """
     if not 0 < limit_won <= m.city.payment.pass_limit_won:
         raise Invalid("limit_won", f"A pass allows 1 to {m.city.payment.pass_limit_won} won.")

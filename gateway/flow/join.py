@@ -148,7 +148,7 @@ async def _prove(m: Municipality, challenge: uuid.UUID, code: str, device: str) 
         .returning(phone_codes)
     )
     async with m.engine.begin() as connection:
-        row = (await connection.execute(take)).one_or_none()
+        row: Row[Any] | None = (await connection.execute(take)).one_or_none()
     if row is None or not secrets.compare_digest(row.code_hash, _code_hash(m, challenge, code)):
         raise WrongCode("The code does not fit, or is no longer valid.")
     return row

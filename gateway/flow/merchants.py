@@ -72,7 +72,8 @@ async def apply(m: Municipality, application: Application) -> Merchant:
 
 
 async def register(m: Municipality, application: Application) -> tuple[Merchant, str]:
-    """Apply and approve in one step, for the registrar's desk: (merchant, API key). Raises Invalid, Conflict."""
+    """Apply and approve in one step, at the registrar's desk: (merchant, API key). Raises Invalid,
+    Conflict."""
     async with m.engine.begin() as connection:
         applied = await _insert(m, connection, application)
         return await _approve(m, connection, applied.application, "registered at the desk")
@@ -163,9 +164,12 @@ async def _insert(m: Municipality, connection: AsyncConnection, application: App
         "applied_at": m.clock.now(),
     }
     try:
-        return (await connection.execute(insert(merchants).values(row).returning(merchants))).one()
+        stored: Merchant = (
+            await connection.execute(insert(merchants).values(row).returning(merchants))
+        ).one()
     except IntegrityError as error:
         raise Conflict("This business number has applied already.") from error
+    return stored
 
 
 def _checked(m: Municipality, application: Application) -> tuple[str, int]:
@@ -196,7 +200,7 @@ async def _approve(
 async def _set(
     m: Municipality, connection: AsyncConnection, application: uuid.UUID, state: MerchantState, words: str
 ) -> Merchant:
-    return (
+    changed: Merchant = (
         await connection.execute(
             update(merchants)
             .where(merchants.c.currency == m.code, merchants.c.application == application)
@@ -204,6 +208,7 @@ async def _set(
             .returning(merchants)
         )
     ).one()
+    return changed
 
 
 async def _find(

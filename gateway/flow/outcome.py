@@ -1,7 +1,9 @@
-"""What the chain said, written into the orders: called by the indexer in the transaction that moves the mirror.
+"""What the chain said, written into the orders: called by the indexer in the transaction that moves the
+mirror.
 
-So a hold ends in the same commit in which the balance changes, and nothing is free twice. Every function stands
-a repetition: after a crash, and after blocks were lost and came again (then records may sit in another place).
+So a hold ends in the same commit in which the balance changes, and nothing is free twice. Every function
+stands a repetition: after a crash, and after blocks were lost and came again (then records may sit in another
+place).
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ from gateway.store.settlement_tables import cycle_lines
 
 log = structlog.get_logger(__name__)
 
-# What a deposit may fail by for ever; anything else (a pause, an allowance used up) passes, and it is tried again.
+# What a deposit may fail by for ever; anything else (a pause, an allowance used up) passes, and it is tried
+# again.
 _FINAL_ISSUE_ERRORS: Final = {
     "PurchaseCapExceeded": "over the month's purchase cap",
     "HoldingCapExceeded": "over the holding cap",

@@ -53,7 +53,8 @@ class Outcomes:
     async def until(
         self, currency: str, look: Callable[[], Awaitable[Found | None]], *, seconds: float
     ) -> Found | None:
-        """Call `look` now, after each notice and every second until it finds something; None after `seconds`."""
+        """Call `look` now, after each notice and every second, until it finds something or `seconds` are
+        over."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         event = asyncio.Event()

@@ -1,8 +1,9 @@
 """A payment from the request to the hold: received → held (or rejected), durable before the answer.
 
-One transaction takes the code (pass or merchant's order), locks the citizen, checks, signs and stores. What was
-signed is stored with the hold, so whatever ends afterwards, the order can be sent, once: the nonce is used on
-chain at most once (I-3), and the order's expiry outlives any outage (docs/decisions/005-payment-path.md).
+One transaction takes the code (pass or merchant's order), locks the citizen, checks, signs and stores. What
+was signed is stored with the hold, so whatever ends afterwards, the order can be sent, once: the nonce is
+used on chain at most once (I-3), and the order's expiry outlives any outage
+(docs/decisions/005-payment-path.md).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from gateway.domain.programme import Split
 from gateway.domain.reasons import Reason, Refused
 from gateway.domain.signature import CompactSignature
 from gateway.flow.authorise import HOLDING, Intent, authorise
-from gateway.flow.errors import Invalid, NotFound
+from gateway.flow.errors import IdReused, Invalid, NotFound
 from gateway.flow.municipality import Municipality
 from gateway.flow.outcomes import WORK_CHANNEL
 from gateway.flow.pins import verify_pin
@@ -228,15 +229,14 @@ async def _decide(
         row |= {"state": PaymentState.REJECTED, "reason": refused.reason, "decided_at": row["received_at"]}
     else:
         row |= await _held(m, connection, payment, intent, citizen, split, shown)
-    stored = (
+    stored: Payment | None = (
         await connection.execute(insert(payments).values(row).on_conflict_do_nothing().returning(payments))
     ).one_or_none()
-    if stored is None:  # another citizen's request of this moment has the id
-        same_request("", b"", caller.name, asked)
+    if stored is None:  # a request of somebody else took the id at this very moment
+        raise IdReused("This Idempotency-Key was used with another request.")
     if row["state"] is PaymentState.HELD:
         await _use_code(m, connection, payment, order_reference, shown)
         await connection.execute(select(func.pg_notify(WORK_CHANNEL, m.code)))
-    assert stored is not None
     return stored
 
 
@@ -267,8 +267,11 @@ async def _held(
 def _signed(
     m: Municipality, payment: uuid.UUID, intent: Intent, citizen: Row[Any], nonce: int, expires_at: int
 ) -> BatchOrder:
-    """The order with the wallet's signature. A pass is signed now, when it is used: an unused one leaves nothing
-    signed behind, and its three minutes are kept by the gateway, not by the chain's clock."""
+    """The order with the wallet's signature.
+
+    A pass is signed now, when it is used: an unused one leaves nothing signed behind, and its three minutes
+    are kept by the gateway, not by the chain's clock.
+    """
     if intent.kind is Kind.CUSTOMER_QR:
         assert intent.pass_limit_won is not None
         permit = PaymentPass(intent.citizen or 0, intent.pass_limit_won, nonce, expires_at)

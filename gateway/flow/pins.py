@@ -6,6 +6,7 @@ A try is taken from the database before the PIN is looked at, so guesses made at
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
 from typing import Final
 
@@ -27,7 +28,7 @@ def check_new_pin(pin: str) -> None:
     """Raises Invalid for a PIN that is not six digits, or is guessed first: 111111, 123456, 654321."""
     if not _PIN.fullmatch(pin):
         raise Invalid("pin", "A PIN is six digits.")
-    steps = {int(b) - int(a) for a, b in zip(pin, pin[1:], strict=False)}
+    steps = {int(b) - int(a) for a, b in itertools.pairwise(pin)}
     if steps in ({0}, {1}, {-1}):
         raise Invalid("pin", "This PIN is too easy to guess: choose another.")
 

@@ -1,4 +1,5 @@
-"""What the flows need from outside, as small Protocols; the real parts are joined to them in `gateway.wiring`."""
+"""What the flows need from outside, as small Protocols; the real parts are joined to them in
+`gateway.wiring`."""
 
 from __future__ import annotations
 
@@ -115,8 +116,8 @@ class BankFiles(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A transaction of the outbox. `mined`, and then with what outcome (`error`: the contract's, if it failed);
-    `indexed`: mined in a block that the mirror holds."""
+    """A transaction of the outbox. `mined`, and then with what outcome (`error`: the contract's, if it
+    failed); `indexed`: mined in a block that the mirror holds."""
 
     mined: bool
     indexed: bool

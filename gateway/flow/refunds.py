@@ -1,7 +1,7 @@
 """Giving money back: all or part of a payment, asked for by its merchant (F-1 to F-5).
 
-One at a time a payment, because each says how much went back before (F-1). The request is stored with its hold
-on the payment before the answer; the relayer builds record and proof from what the chain itself wrote.
+One at a time a payment, because each says how much went back before (F-1). The request is stored before the
+answer; record and proof are what the chain itself wrote.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ async def ask(
             "requested_at": m.clock.now(),
         }
         try:
-            stored = (await connection.execute(insert(refunds).values(row).returning(refunds))).one()
+            stored: Refund = (await connection.execute(insert(refunds).values(row).returning(refunds))).one()
         except IntegrityError as error:
             raise Conflict("Another refund of this payment is under way.") from error
         await connection.execute(select(func.pg_notify(WORK_CHANNEL, m.code)))
@@ -109,9 +109,7 @@ async def proof_of(connection: AsyncConnection, currency: str, batch: int, index
     """
     rows = (
         await connection.execute(
-            select(
-                mirror.payments.c.index.label("place"), mirror.payments.c.record, mirror.batches.c.root
-            )
+            select(mirror.payments.c.index.label("place"), mirror.payments.c.record, mirror.batches.c.root)
             .join(
                 mirror.batches,
                 (mirror.batches.c.currency == mirror.payments.c.currency)

@@ -1,8 +1,8 @@
 """A settlement cycle, step by step: open → escrow → file → anchor → bank → paid or returned.
 
 Each step reads where the cycle stands, does its one thing and writes the next state, in one commit with the
-transaction that it asks for; so a cycle may be driven by the worker, by `camellia settle`, by both, and be stopped
-anywhere. What was escrowed is read from the chain's own events (S-1), never computed here.
+transaction that it asks for; so a cycle may be driven by the worker, by `camellia settle`, by both, and be
+stopped anywhere. What was escrowed is read from the chain's own events (S-1), never computed here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -38,6 +38,19 @@ ESCROWED_AT_ONCE: Final = 140
 MARKED_AT_ONCE: Final = 190
 
 PAID, RETURNED, ESCROWED = "paid", "returned", "escrowed"
+
+
+# A payment is in the cycle that escrowed its merchant's balance after it. What went back in part or whole
+# keeps its state, and still belongs to the cycle.
+_SETTLED: Final = text("""
+    UPDATE payments AS p
+    SET cycle = :cycle, state = CASE WHEN p.state = 'confirmed' THEN 'settled' ELSE p.state END
+    FROM mirror_line l, mirror_payment r
+    WHERE l.currency = :currency AND l.cycle = :cycle
+      AND p.currency = l.currency AND p.merchant = l.merchant AND p.cycle IS NULL
+      AND p.state IN ('confirmed', 'partly_refunded', 'refunded')
+      AND r.currency = p.currency AND r.batch = p.batch AND r.index = p.batch_index
+      AND r.since_block <= l.since_block""")
 
 
 class CycleState(StrEnum):
@@ -249,6 +262,9 @@ async def _see_anchor(
         )
     )
     if anchored is None:
+        sent = await desk.sent(connection, ANCHOR, str(cycle.cycle))
+        if sent is not None and sent.mined and not sent.succeeded:
+            log.critical("the file cannot be anchored", cycle=cycle.cycle, error=sent.error)
         return False
     await _set(m, connection, cycle.cycle, state=CycleState.ANCHORED)
     return True
@@ -259,6 +275,7 @@ async def _give_to_bank(
 ) -> bool:
     """After a crash between this and the commit the bank gets the file again, and knows its message id."""
     await bank.put(f"{cycle.message_id}.xml", cycle.file)
+    await connection.execute(_SETTLED, {"currency": m.code, "cycle": cycle.cycle})
     await _set(m, connection, cycle.cycle, state=CycleState.SENT, sent_at=m.clock.now())
     log.info("bank file sent", cycle=cycle.cycle, message_id=cycle.message_id, total_won=cycle.total)
     return True

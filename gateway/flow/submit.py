@@ -1,8 +1,8 @@
 """From stored intent to stored transaction: what waits in the database is put into the outbox, in bulk.
 
-Each step takes rows that wait, makes one transaction of them and marks the rows, all in one commit: so a row waits,
-or it is in exactly one transaction that is stored. What a transaction did is told by the indexer (`outcome`);
-one that failed as a whole puts its rows back (`put_back`).
+Each step takes rows that wait, makes one transaction of them and marks the rows, all in one commit: so a row
+waits, or it is in exactly one transaction that is stored. What a transaction did is told by the indexer
+(`outcome`); one that failed as a whole puts its rows back (`outcome.failed`).
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ from typing import Any, Final
 
 import structlog
 from sqlalchemy import func, select, update
-from sqlalchemy.engine import Row
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.payment import PaymentState
 from gateway.flow import refunds as refund_flow
@@ -32,8 +30,9 @@ MOST_ORDERS: Final = 256
 MOST_ENTRIES: Final = 150
 MOST_SINGLE: Final = 100
 
-# Gas is bounded before a batch is sent, because a batch that runs out of it does nothing at all: 16 million, less
-# the batch's own, over what an order costs at worst (a citizen's first of the month) and each programme drawn on.
+# Gas is bounded before a batch is sent, because a batch that runs out of it does nothing at all: 16 million,
+# less the batch's own, over what an order costs at worst (a citizen's first of the month) and each programme
+# drawn on.
 _BATCH_GAS: Final = 15_000_000
 _ORDER_GAS: Final = 90_000
 _DRAW_GAS: Final = 35_000
@@ -48,7 +47,7 @@ async def batch(m: Municipality, desk: Desk, most: int = MOST_ORDERS) -> str | N
     A citizen's payments stay in the order in which they were held.
     """
     async with m.engine.begin() as connection:
-        rows = (
+        found = (
             await connection.execute(
                 select(payments.c.payment, payments.c.order, payments.c.held_city)
                 .where(
@@ -61,7 +60,7 @@ async def batch(m: Municipality, desk: Desk, most: int = MOST_ORDERS) -> str | N
                 .with_for_update(skip_locked=True)
             )
         ).all()
-        rows = _within_gas(rows)
+        rows = _within_gas(found)
         if not rows:
             return None
         reference = f"{m.clock.now()}-{uuid.uuid4().hex[:12]}"
@@ -143,8 +142,8 @@ async def register_merchants(m: Municipality, desk: Desk) -> bool:
 
 
 async def issue(m: Municipality, desk: Desk) -> bool:
-    """Send matched deposits of registered citizens to the issuer, a transaction each: one that a cap refuses must
-    not take others with it. Whether there were any."""
+    """Send matched deposits of registered citizens to the issuer, a transaction each: one that a cap refuses
+    must not take others with it. Whether there were any."""
     async with m.engine.begin() as connection:
         rows = (
             await connection.execute(
@@ -227,7 +226,7 @@ async def refund(m: Municipality, desk: Desk) -> bool:
     return bool(sent)
 
 
-def _within_gas(rows: Sequence[Row[Any]]) -> list[Row[Any]]:
+def _within_gas(rows: Sequence[Any]) -> list[Any]:
     gas = 0
     for count, row in enumerate(rows):
         gas += _ORDER_GAS + _DRAW_GAS * len(row.held_city)

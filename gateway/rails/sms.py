@@ -1,7 +1,7 @@
 """Text messages through NAVER Cloud SENS (SMS API v2).
 
-The provider's paths, headers and signature are those of its public documentation (api.ncloud-docs.com: "SMS API",
-"Creating a signature"). Neither the number nor the text is ever logged.
+The provider's paths, headers and signature are those of its public documentation (api.ncloud-docs.com: "SMS
+API", "Creating a signature"). Neither the number nor the text is ever logged.
 """
 
 from __future__ import annotations

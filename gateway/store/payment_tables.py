@@ -46,6 +46,7 @@ payments = Table(
     Column("batch_index", Integer),
     Column("record", LargeBinary, comment="96 bytes, as the chain wrote it (P-8)"),
     Column("refunded", BigInteger, nullable=False, server_default="0"),
+    Column("cycle", Integer, comment="the settlement cycle that escrowed it (S-1)"),
     moment("received_at", nullable=False),
     moment("submitted_at"),
     moment("decided_at"),
@@ -63,6 +64,12 @@ payments = Table(
         "currency",
         "citizen",
         postgresql_where=text("state IN ('held', 'submitted')"),
+    ),
+    Index(
+        "ix_payments_unsettled",
+        "currency",
+        "merchant",
+        postgresql_where=text("cycle IS NULL AND record IS NOT NULL"),
     ),
     Index("ix_payments_currency_batch_batch_index", "currency", "batch", "batch_index"),
 )

@@ -1,7 +1,7 @@
 """The audit: every balance read from the chain alone, held against the database and the bank's statement.
 
-It trusts nothing that the gateway wrote: the chain is asked view by view at one block, the block that the mirror
-stands at in the snapshot that is compared. A difference names the account.
+It trusts nothing that the gateway wrote: the chain is asked view by view at one block, the block that the
+mirror stands at in the snapshot that is compared. A difference names the account.
 """
 
 from __future__ import annotations
@@ -164,21 +164,18 @@ class _Audit:
         return check
 
     async def _merchants(self, merchants: list[int]) -> Check:
-        """S-5: balance + escrow + paid - owed = accepted - refunded, from the orders that the database keeps."""
+        """S-5: balance + escrow + paid - owed = accepted - refunded, from the orders that the database
+        keeps."""
         check = Check("merchants: sold, refunded, settled (S-5)")
         sold: dict[int, int] = defaultdict(int)
         for row in await self._rows(
-            select(
-                payments.c.merchant, func.sum(payments.c.amount - payments.c.refunded).label("net")
-            )
+            select(payments.c.merchant, func.sum(payments.c.amount - payments.c.refunded).label("net"))
             .where(payments.c.currency == self._code, payments.c.state.in_(_SOLD))
             .group_by(payments.c.merchant)
         ):
             sold[row.merchant] = int(row.net)
         cycles = await self._rows(
-            select(mirror.lines.c.cycle, mirror.lines.c.merchant).where(
-                mirror.lines.c.currency == self._code
-            )
+            select(mirror.lines.c.cycle, mirror.lines.c.merchant).where(mirror.lines.c.currency == self._code)
         )
         settled: dict[int, int] = defaultdict(int)
         lines = await self._chain.many("Settlement", "lineOf", [(r.cycle, r.merchant) for r in cycles])
@@ -231,8 +228,9 @@ class _Audit:
         return check
 
     async def _bank(self) -> Check:
-        """Every won in circulation is in the city's account: closing balance = supply + money that came and is
-        not issued + money that the bank paid and the chain has not burnt yet (which has left the account)."""
+        """Every won in circulation is in the city's account: closing balance = supply + money that came and
+        is not issued + money that the bank paid and the chain has not burnt yet (which has left the
+        account)."""
         check = Check("reserve: the bank's last statement")
         row = (
             await self._connection.execute(

@@ -21,7 +21,8 @@ _LOOK_SECONDS = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """A cycle as `camellia settle` leaves it. `is_sent`: the bank has its file, or there was nothing to pay."""
+    """A cycle as `camellia settle` leaves it. `is_sent`: the bank has its file, or there was nothing to
+    pay."""
 
     cycle: int
     state: settle.CycleState
@@ -42,9 +43,7 @@ async def settle_day(settings: Settings, code: str, sales_day: date, seconds: fl
     async with open_parts(settings) as parts:
         place = parts.places[code]
         m = place.municipality
-        desk = ChainDesk(
-            code, place.contracts, parts.outbox, role_addresses(settings.keys), parts.clock
-        )
+        desk = ChainDesk(code, place.contracts, parts.outbox, role_addresses(settings.keys), parts.clock)
         cycle = await settle.open_cycle(m, desk, sales_day)
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):

@@ -25,8 +25,8 @@ ROLES: Final = (GATEWAY, REGISTRAR, ISSUER, SETTLER)
 class ChainDesk:
     """`gateway.flow.ports.Desk` for one municipality.
 
-    With `relayers` calls are signed in the caller's transaction and go out at once. Without (the command line, while
-    the worker has the accounts) they are queued, and the worker's relayers find them.
+    With `relayers` calls are signed in the caller's transaction and go out at once. Without (the command
+    line, while the worker has the accounts) they are queued, and the worker's relayers find them.
     """
 
     def __init__(
@@ -44,9 +44,7 @@ class ChainDesk:
         self._addresses = addresses
         self._clock = clock
         self._relayers = relayers or {}
-        self._stored: WeakKeyDictionary[AsyncConnection, list[tuple[str, OutboxEntry]]] = (
-            WeakKeyDictionary()
-        )
+        self._stored: WeakKeyDictionary[AsyncConnection, list[tuple[str, OutboxEntry]]] = WeakKeyDictionary()
         self._last: dict[tuple[str, str], tuple[str, OutboxEntry]] = {}
 
     # --- gateway.flow.ports.Desk --------------------------------------------------------------
@@ -153,7 +151,5 @@ class ChainDesk:
                 at=self._clock.now(),
             )
             return
-        entry = await relayer.store(
-            connection, call, currency=self._currency, kind=kind, reference=reference
-        )
+        entry = await relayer.store(connection, call, currency=self._currency, kind=kind, reference=reference)
         self._stored.setdefault(connection, []).append((role, entry))

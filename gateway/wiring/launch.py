@@ -1,4 +1,5 @@
-"""`camellia up`: everything that a city on one machine needs, in order, each step done only if it is missing."""
+"""`camellia up`: everything that a city on one machine needs, in order, each step done only if it is
+missing."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ class Launch:
         self.city = City(state)
         self._console = console
         self._simulators = simulators
-        # An embedded chain lives and dies with its state folder, and so does the record of what is deployed on it.
+        # An embedded chain lives and dies with its state folder, and so does the record of what is deployed
+        # on it.
         os.environ.setdefault("CAMELLIA_DEPLOYMENTS", str(state / "deployments"))
         (state / "deployments").mkdir(parents=True, exist_ok=True)
 
@@ -37,9 +39,7 @@ class Launch:
         """Start what does not run. Raises EngineError."""
         self._say("engines")
         self.engines.start()
-        settings = load_settings(
-            database_url=self.engines.database_url, rpc_url=self.engines.rpc_url
-        )
+        settings = load_settings(database_url=self.engines.database_url, rpc_url=self.engines.rpc_url)
         secrets.make_missing(
             settings.keys,
             data_key=settings.data_key_file,
@@ -76,7 +76,9 @@ class Launch:
         table.add_row("chain", self.engines.rpc_url, f"chain id {chain_id()}")
         if self._simulators:
             table.add_row("bank simulator", f"http://127.0.0.1:{self._port(BANK)}", "")
-            table.add_row("SMS simulator", f"http://127.0.0.1:{self._port(SMS)}", "/handset/<number>/messages")
+            table.add_row(
+                "SMS simulator", f"http://127.0.0.1:{self._port(SMS)}", "/handset/<number>/messages"
+            )
         table.add_row("keys, logs", str(self.state), "operator's token in keys/operator-token")
         self._console.print(table)
 
@@ -97,7 +99,8 @@ class Launch:
         return given
 
     def _deploy(self, code: str, deployments: Path, keys: Path) -> None:
-        """Deploy unless this chain has the city. A record of a chain that is gone makes the script stop and ask."""
+        """Deploy unless this chain has the city. A record of a chain that is gone makes the script stop and
+        ask."""
         env = {**self.environment(), "CAMELLIA_YES": "1"}
         if not (keys / "gateway.json").exists():
             self._say("keys")
@@ -139,9 +142,7 @@ class Launch:
         account = next(city.bank.account for city in settings.cities if city.code == code)
         accounts = bank_state / "accounts.json"
         accounts.write_text(
-            json.dumps(
-                {"accounts": [{"number": account.number, "holder": account.holder, "kind": "city"}]}
-            )
+            json.dumps({"accounts": [{"number": account.number, "holder": account.holder, "kind": "city"}]})
         )
         bank = self._same_port(BANK)
         sms = self._same_port(SMS)
@@ -165,7 +166,9 @@ class Launch:
         env = self.environment()
         port = int(os.environ.get("CAMELLIA_PORT") or 0) or self._same_port(API)
         self.city.start(WORKER, python("gateway.cli", "work"), env=env)
-        self.city.start(API, python("gateway.cli", "serve"), port=port, env={**env, "CAMELLIA_PORT": str(port)})
+        self.city.start(
+            API, python("gateway.cli", "serve"), port=port, env={**env, "CAMELLIA_PORT": str(port)}
+        )
         self.city.wait_for(API, f"http://127.0.0.1:{self._port(API)}/health")
         if not self.city.is_running(WORKER):
             raise EngineError(f"the worker ended: see {self.city.log_of(WORKER)}")

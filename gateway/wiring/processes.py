@@ -24,7 +24,8 @@ _STOP: Final = ((signal.SIGTERM, 20.0), (signal.SIGKILL, 5.0))
 
 
 class City:
-    """Processes by name under one state folder. They belong to the folder, not to the program that started them."""
+    """Processes by name under one state folder. They belong to the folder, not to the program that started
+    them."""
 
     def __init__(self, state: Path) -> None:
         self._folder = state / "processes"

@@ -28,7 +28,8 @@ def write_once(file: Path, text: str) -> bool:
 
 
 def make_missing(keys: Path, *, data_key: Path, operator_token: Path, sms: Path | None) -> None:
-    """Make the data key, the wallets' key-encryption key, the operator's token; `sms`: the simulator's keys."""
+    """Make the data key, the wallets' key-encryption key, the operator's token; `sms`: the simulator's
+    keys."""
     write_once(data_key, secrets.token_hex(KEY_BYTES) + "\n")
     write_once(keys / "wallet-kek", secrets.token_hex(32) + "\n")
     write_once(operator_token, secrets.token_urlsafe(32) + "\n")

@@ -246,7 +246,8 @@ class World:
         citizen = Citizen(self, joined["token"], device, joined["member"])
         if registered:
             until(
-                lambda: citizen.get("me").json()["state"] == "active" or None, what="the citizen's registration"
+                lambda: citizen.get("me").json()["state"] == "active" or None,
+                what="the citizen's registration",
             )
         return citizen
 
@@ -257,7 +258,11 @@ class World:
             "mcc": "5812",
             "district": 9,
             "yearly_sales_won": 300_000_000,
-            "account": {"bank_code": "032", "number": f"112-{uuid.uuid4().int % 10**10:010d}", "holder": "김동백"},
+            "account": {
+                "bank_code": "032",
+                "number": f"112-{uuid.uuid4().int % 10**10:010d}",
+                "holder": "김동백",
+            },
         } | changes
 
     def shop(self, *, bank_account: bool = True, **changes: Any) -> Shop:
@@ -271,9 +276,7 @@ class World:
         answer = self.operator.post("operator/merchants", body)
         assert answer.status_code == 201, answer.text
         made = answer.json()
-        shop = Shop(
-            self, made["api_key"], application=made["application"], account=body["account"]["number"]
-        )
+        shop = Shop(self, made["api_key"], application=made["application"], account=body["account"]["number"])
         found = until(lambda: shop.get("merchant").json()["merchant"], what="the merchant's registration")
         shop.merchant = int(found)
         return shop

@@ -30,9 +30,9 @@ CREATE TABLE mirror_merchant (
     CONSTRAINT pk_mirror_merchant PRIMARY KEY (currency, merchant)
 )
 -- next
-CREATE UNIQUE INDEX ix_mirror_merchant_wallet ON mirror_merchant (currency, wallet)
--- next
 CREATE INDEX ix_mirror_merchant_since_block ON mirror_merchant (currency, since_block)
+-- next
+CREATE UNIQUE INDEX ix_mirror_merchant_wallet ON mirror_merchant (currency, wallet)
 -- next
 CREATE TABLE mirror_balance (
     currency TEXT NOT NULL,
@@ -403,6 +403,7 @@ CREATE TABLE payments (
     batch_index INTEGER,
     record BYTEA,
     refunded BIGINT DEFAULT '0' NOT NULL,
+    cycle INTEGER,
     received_at BIGINT NOT NULL,
     submitted_at BIGINT,
     decided_at BIGINT,
@@ -411,15 +412,17 @@ CREATE TABLE payments (
 -- next
 CREATE INDEX ix_payments_currency_citizen_received_at ON payments (currency, citizen, received_at, payment)
 -- next
+CREATE INDEX ix_payments_batch_tx ON payments (currency, batch_tx) WHERE state = 'submitted'
+-- next
+CREATE INDEX ix_payments_unsettled ON payments (currency, merchant) WHERE cycle IS NULL AND record IS NOT NULL
+-- next
 CREATE INDEX ix_payments_waiting ON payments (currency, serial) WHERE state IN ('held', 'submitted') AND batch_tx IS NULL
 -- next
-CREATE INDEX ix_payments_batch_tx ON payments (currency, batch_tx) WHERE state = 'submitted'
+CREATE INDEX ix_payments_currency_batch_batch_index ON payments (currency, batch, batch_index)
 -- next
 CREATE INDEX ix_payments_holding ON payments (currency, citizen) WHERE state IN ('held', 'submitted')
 -- next
 CREATE INDEX ix_payments_currency_merchant_received_at ON payments (currency, merchant, received_at, payment)
--- next
-CREATE INDEX ix_payments_currency_batch_batch_index ON payments (currency, batch, batch_index)
 -- next
 COMMENT ON COLUMN payments.payment IS 'the client''s id'
 -- next
@@ -438,6 +441,8 @@ COMMENT ON COLUMN payments.held_city IS 'won by programme id'
 COMMENT ON COLUMN payments.batch_tx IS 'reference of the batch''s transaction in the outbox'
 -- next
 COMMENT ON COLUMN payments.record IS '96 bytes, as the chain wrote it (P-8)'
+-- next
+COMMENT ON COLUMN payments.cycle IS 'the settlement cycle that escrowed it (S-1)'
 -- next
 CREATE TABLE merchant_orders (
     currency TEXT NOT NULL,
@@ -514,9 +519,9 @@ CREATE TABLE merchants (
     CONSTRAINT uq_merchants_currency_wallet UNIQUE (currency, wallet)
 )
 -- next
-CREATE UNIQUE INDEX uq_merchants_currency_business_number ON merchants (currency, business_number) WHERE state <> 'refused'
--- next
 CREATE INDEX ix_merchants_unregistered ON merchants (currency, serial) WHERE merchant IS NULL AND state = 'approved'
+-- next
+CREATE UNIQUE INDEX uq_merchants_currency_business_number ON merchants (currency, business_number) WHERE state <> 'refused'
 -- next
 COMMENT ON COLUMN merchants.merchant IS 'id on chain (C-1); null until the chain has registered it'
 -- next
@@ -697,9 +702,9 @@ CREATE TABLE deposits (
     CONSTRAINT fk_deposits_currency_member FOREIGN KEY(currency, member) REFERENCES citizens (currency, member)
 )
 -- next
-CREATE INDEX ix_deposits_currency_member_booked_at ON deposits (currency, member, booked_at)
--- next
 CREATE INDEX ix_deposits_waiting ON deposits (currency, received_at) WHERE state = 'matched'
+-- next
+CREATE INDEX ix_deposits_currency_member_booked_at ON deposits (currency, member, booked_at)
 -- next
 COMMENT ON COLUMN deposits.deposit_key IS 'O-3, 32 bytes: issues at most once'
 -- next

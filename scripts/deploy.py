@@ -67,7 +67,8 @@ def _print_plan(deployment: Deployment, to_do: list[Step]) -> None:
         table.add_row(step.name, step.words, state)
     cli.console.print(table)
     cli.console.print(
-        f"{len(to_do)} transactions, signed by {deployment.keys.address(DEPLOYER)}, gas price 0, "
+        f"{len(to_do)} transactions, signed by {deployment.keys.address(DEPLOYER)}, "
+        f"gas price {chain.gas_price():,}, "
         f"each under {chain.HIGHEST_GAS:,} gas; recorded in {deployment.record.path}"
     )
 

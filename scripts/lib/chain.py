@@ -1,7 +1,7 @@
 """The node: reading, and sending signed transactions, by standard `eth_*` calls alone.
 
-Transactions are signed here and sent raw, legacy with gas price 0: the chain's gas is free, and the node
-holds no account.
+Transactions are signed here and sent raw: the node holds no account. Gas is free on the city's chain; a chain
+that has a base fee is paid by it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from brownie.network.contract import Contract
 from brownie.network.main import show_active
 from brownie.project.main import get_loaded_projects
 from eth_account.signers.local import LocalAccount
-from web3.exceptions import TransactionNotFound, Web3RPCError
+from web3.exceptions import TransactionNotFound, Web3Exception, Web3RPCError
 from web3.types import TxReceipt
 
 from gateway.domain.keccak import keccak256
@@ -136,8 +136,13 @@ def estimate(sender: str, to: str | None, data: str) -> int:
         request["to"] = to
     try:
         return int(web3.eth.estimate_gas(request))
-    except (ValueError, Web3RPCError) as error:
+    except (ValueError, Web3Exception) as error:
         raise Refusal(f"the chain would refuse it: {explain(error)}") from error
+
+
+def gas_price() -> int:
+    """0 where gas is free; twice the base fee where a chain has one, so that a few full blocks do no harm."""
+    return 2 * int(web3.eth.get_block("latest").get("baseFeePerGas", 0))
 
 
 def sign(account: LocalAccount, to: str | None, data: str) -> Signed:
@@ -157,7 +162,7 @@ def sign(account: LocalAccount, to: str | None, data: str) -> Signed:
         "value": 0,
         "data": data,
         "gas": gas,
-        "gasPrice": 0,
+        "gasPrice": gas_price(),
     }
     if to is not None:
         transaction["to"] = web3.to_checksum_address(to)
@@ -169,7 +174,7 @@ def broadcast(raw: str) -> None:
     """Send a signed transaction; one that the node has already is no error."""
     try:
         web3.eth.send_raw_transaction(raw)
-    except (ValueError, Web3RPCError) as error:
+    except (ValueError, Web3Exception) as error:
         words = str(error).lower()
         if not any(known in words for known in ("already", "known", "nonce too low", "imported")):
             raise CheckFailed(f"the node refused the transaction: {explain(error)}") from error

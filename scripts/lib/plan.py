@@ -52,7 +52,9 @@ class Plan:
         known = sum(amount for amount in gas if amount is not None)
         more = "" if None not in gas else f", and {gas.count(None)} estimated when sent"
         table.add_row("signed by", signers)
-        table.add_row("transactions", f"{len(self.sends)}, about {known:,} gas{more}, gas price 0")
+        table.add_row(
+            "transactions", f"{len(self.sends)}, about {known:,} gas{more}, gas price {chain.gas_price():,}"
+        )
         cli.console.print(table)
         for warning in self.warnings:
             cli.console.print(warning, style="yellow", markup=False)

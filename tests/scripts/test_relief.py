@@ -95,6 +95,7 @@ def test_the_same_list_again_changes_nothing(town: Town, relief_programme: int):
     charge(relief_programme, file)
     assert nonces(town.city) == before
     assert held(town, relief_programme) == {1: T1, 2: T2}
+    assert outcomes(file) == {2: "charged", 3: "charged"}
 
 
 def test_a_longer_list_grants_only_what_is_new(town: Town, relief_programme: int):

@@ -1,13 +1,17 @@
-"""brownie, with its own record of deployments switched off.
+"""brownie, with its own record of deployments switched off, and scripts imported by their own name.
 
 On a live network brownie 1.22 stores what it deploys twice: in its home's database, where its compiled
 code stops with a TypeError on a project's contract and prints a traceback from a thread; and under
 ``build/deployments/<chain id>``, where the next chain with the same id finds the contracts of the last
 one. Camellia's scripts keep ``deployments/<chain-id>.json`` themselves.
+
+``brownie run`` imports a script by the dotted name of its whole path, which fails in a checkout whose path
+has a dot in it (``/tmp/tmp.XXXX``).
 """
 
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 
@@ -18,7 +22,18 @@ def without_records() -> None:
     contract.ProjectContract._deployment_path = lambda self: None
 
 
+def scripts_by_name() -> None:
+    """Makes ``brownie run deploy`` import ``scripts.deploy``; the checkout is on the path already."""
+    scripts: Any = import_module("brownie.project.scripts")
+
+    def import_script(path: Path) -> Any:
+        return import_module(f"scripts.{path.stem}")
+
+    scripts._import_from_path = import_script
+
+
 if __name__ == "__main__":
     without_records()
+    scripts_by_name()
     command: Any = import_module("brownie._cli.__main__")
     sys.exit(command.main())

@@ -5,6 +5,7 @@ People are clients over HTTP: what they can do here, anybody's client can do.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import os
@@ -16,10 +17,21 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, TypeVar
 
+import asyncpg
 import httpx
+import pytest
+
+from gateway.chain.accounts import load_account
+from gateway.chain.contracts import NAMES, Call, CityContracts
+from gateway.chain.node import Node
+from gateway.domain.participants import business_number_check_digit
+from gateway.engine import Engines
+from gateway.engine.anvil import CHAIN_ID
+from gateway.wiring.chain_reader import ChainReader
 
 ROOT = Path(__file__).resolve().parents[2]
 CITY = "dongbaek"
@@ -47,8 +59,6 @@ def new_key() -> str:
 
 def business_number() -> str:
     """A number that nobody has, with its check digit."""
-    from gateway.domain.participants import business_number_check_digit
-
     serial = next(_business)
     nine = f"{101 + serial // 100_000 % 800}81{serial % 10_000:04d}"
     return nine + business_number_check_digit(nine)
@@ -199,16 +209,75 @@ class World:
 
     @property
     def database_url(self) -> str:
-        from gateway.engine import Engines
-
         return Engines(self.state).database_url
 
-    def set_clock(self, offset_seconds: int) -> None:
-        """Move the city's clock; the chain's own follows at its next block (see `mine_at`)."""
+    def advance(self, seconds: int) -> None:
+        """Move the city's clock on. The chain's own clock stays: no order here lives so short."""
         file = Path(self.env["CAMELLIA_CLOCK_FILE"])
+        offset = int(file.read_text()) if file.exists() else 0
         temporary = file.with_suffix(".tmp")
-        temporary.write_text(str(offset_seconds))
+        temporary.write_text(str(offset + seconds))
         temporary.replace(file)
+
+    def now(self) -> datetime:
+        """The city's time, in Korea."""
+        file = Path(self.env["CAMELLIA_CLOCK_FILE"])
+        offset = int(file.read_text()) if file.exists() else 0
+        return datetime.fromtimestamp(time.time() + offset, timezone(timedelta(hours=9)))
+
+    # --- past the gateway: as an admin script, or a thief with a database password ---------------
+
+    def on_chain(self, role: str, contract: str, function: str, *values: Any) -> None:
+        """Send a transaction with a role's key, and see it succeed."""
+        asyncio.run(self._on_chain(role, contract, function, *values))
+
+    def view(self, contract: str, function: str, *values: Any) -> Any:
+        """What a view of a contract says now."""
+
+        async def ask() -> Any:
+            async with Node(self.rpc_url) as node:
+                reader = ChainReader(node, self.contracts, await node.block_number())
+                return await reader.one(contract, function, *values)
+
+        return asyncio.run(ask())
+
+    def sql(self, statement: str, *values: Any) -> list[dict[str, Any]]:
+        """Run a statement on the city's database."""
+
+        async def run() -> list[dict[str, Any]]:
+            connection = await asyncpg.connect(self.database_url)
+            try:
+                return [dict(row) for row in await connection.fetch(statement, *values)]
+            finally:
+                await connection.close()
+
+        return asyncio.run(run())
+
+    @property
+    def rpc_url(self) -> str:
+        return Engines(self.state).rpc_url
+
+    @property
+    def contracts(self) -> CityContracts:
+        return CityContracts.load(CHAIN_ID, CITY, self.state / "deployments")
+
+    async def _on_chain(self, role: str, contract: str, function: str, *values: Any) -> None:
+        contracts = self.contracts
+        account = load_account(role, self.state / "keys")
+        attribute = next(attribute for attribute, _, name in NAMES if name == contract)
+        data = contracts.abis[contract][function].calldata(*values)
+        async with Node(self.rpc_url) as node:
+            nonce = await node.nonce(account.address)
+            call = Call(getattr(contracts.at, attribute), data, 1_000_000)
+            signed = account.sign_transaction(call, nonce, CHAIN_ID)
+            (result,) = await node.send_raw([signed.raw])
+            assert isinstance(result, str), result
+            for _ in range(100):
+                (receipt,) = await node.receipts([signed.hash])
+                if receipt is not None:
+                    break
+                await asyncio.sleep(0.05)
+            assert receipt is not None and receipt["status"] == "0x1", f"{function} reverted"
 
     # --- people -------------------------------------------------------------------------------
 
@@ -307,3 +376,17 @@ def make_world(folder: Path) -> World:
         "PYTHONPATH": str(ROOT),
     }
     return World(folder / "state", env)
+
+
+_shared: list[World] = []
+
+
+def shared_world(request: pytest.FixtureRequest, folder: Path) -> World:
+    """The one city that all tests of a session share; stopped at the end of the session."""
+    if not _shared:
+        world = make_world(folder)
+        context = world.running()
+        context.__enter__()
+        request.config.add_cleanup(lambda: context.__exit__(None, None, None))
+        _shared.append(world)
+    return _shared[0]

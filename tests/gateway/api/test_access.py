@@ -1,0 +1,169 @@
+"""Who may call what: every route against every kind of caller, and nobody sees or touches another's things."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+
+from tests.gateway.world import CITY, Citizen, Person, Shop, World, new_key
+
+PUBLIC = {
+    ("get", "/health"),
+    ("get", "/v1/{currency}"),
+    ("post", "/v1/{currency}/citizens"),
+    ("post", "/v1/{currency}/citizens/confirm"),
+    ("post", "/v1/{currency}/merchants"),
+}
+BOTH = {
+    ("delete", "/v1/{currency}/session"),
+    ("post", "/v1/{currency}/payments"),
+    ("get", "/v1/{currency}/payments"),
+    ("get", "/v1/{currency}/payments/{payment}"),
+    ("get", "/v1/{currency}/payments/{payment}/receipt"),
+    ("get", "/v1/{currency}/payments/{payment}/refunds"),
+}
+CITIZEN = {
+    ("post", "/v1/{currency}/qr"),
+    ("get", "/v1/{currency}/me"),
+    ("get", "/v1/{currency}/me/balance"),
+    ("get", "/v1/{currency}/me/charging"),
+    ("get", "/v1/{currency}/me/deposits"),
+    ("post", "/v1/{currency}/me/step-up"),
+    ("post", "/v1/{currency}/passes"),
+}
+MERCHANT = {
+    ("post", "/v1/{currency}/payments/{payment}/cancel"),
+    ("post", "/v1/{currency}/payments/{payment}/refunds"),
+    ("get", "/v1/{currency}/merchant"),
+    ("get", "/v1/{currency}/merchant/qr"),
+    ("post", "/v1/{currency}/merchant/orders"),
+    ("get", "/v1/{currency}/merchant/orders/{reference}"),
+    ("get", "/v1/{currency}/merchant/sales"),
+    ("get", "/v1/{currency}/merchant/payouts"),
+}
+BODIES: dict[str, dict[str, Any]] = {
+    "/v1/{currency}/qr": {"qr": "x"},
+    "/v1/{currency}/me/step-up": {"pin": "271828"},
+    "/v1/{currency}/passes": {"limit_won": 1_000, "pin": "271828"},
+    "/v1/{currency}/payments/{payment}/refunds": {"amount_won": 1},
+    "/v1/{currency}/merchant/orders": {"amount_won": 1},
+    "/v1/{currency}/payments": {"kind": "merchant_qr", "qr": "x", "amount_won": 1, "pin": "271828"},
+}
+
+
+def routes(city: World) -> set[tuple[str, str]]:
+    paths = city.http.get(city.root("openapi.json")).json()["paths"]
+    return {(method, path) for path, operations in paths.items() for method in operations}
+
+
+def is_operators(path: str) -> bool:
+    return "/operator/" in path or path == "/metrics"
+
+
+def call(city: World, method: str, path: str, headers: dict[str, str]):
+    filled = path.replace("{currency}", CITY)
+    for name in ("payment", "application"):
+        filled = filled.replace(f"{{{name}}}", str(uuid.uuid4()))
+    filled = filled.replace("{reference}", "AAAAAAAAAAAAAAAAAAAA").replace("{deposit_key}", "0" * 64)
+    headers = {**headers, "Idempotency-Key": new_key()}
+    body = BODIES.get(path, {}) if method == "post" else None
+    return city.http.request(method, city.root(filled.lstrip("/")), headers=headers, json=body)
+
+
+def test_every_route_is_in_exactly_one_class(city: World) -> None:
+    """A new route has to say whose it is."""
+    classes = (PUBLIC, BOTH, CITIZEN, MERCHANT)
+    classified = {route for routes in classes for route in routes}
+    assert sum(map(len, classes)) == len(classified)
+    assert {route for route in routes(city) if not is_operators(route[1])} == classified
+
+
+def test_no_route_but_the_public_ones_answers_without_a_token(city: World) -> None:
+    for method, path in sorted(routes(city) - PUBLIC):
+        answer = call(city, method, path, {})
+        assert answer.status_code == 401, (method, path, answer.text)
+        assert answer.json()["reason"] == "UNAUTHENTICATED"
+
+
+def test_an_invented_token_opens_nothing(city: World) -> None:
+    for method, path in sorted(CITIZEN | MERCHANT):
+        headers = {"Authorization": f"Bearer {uuid.uuid4().hex}", "X-Device-Id": uuid.uuid4().hex}
+        assert call(city, method, path, headers).status_code == 401, (method, path)
+
+
+def test_a_citizen_may_not_do_what_merchants_do(city: World, citizen: Citizen) -> None:
+    for method, path in sorted(MERCHANT):
+        assert call(city, method, path, citizen.headers).status_code == 403, (method, path)
+
+
+def test_a_merchant_may_not_do_what_citizens_do(city: World, shop: Shop) -> None:
+    for method, path in sorted(CITIZEN):
+        assert call(city, method, path, shop.headers).status_code == 403, (method, path)
+
+
+def test_only_the_operators_token_opens_the_operators_routes(
+    city: World, citizen: Citizen, shop: Shop
+) -> None:
+    for method, path in sorted(route for route in routes(city) if is_operators(route[1])):
+        for person in (citizen, shop):
+            assert call(city, method, path, person.headers).status_code == 401, (method, path)
+        assert call(city, method, path, city.operator.headers).status_code not in (401, 403), (method, path)
+
+
+def test_the_operators_token_is_nobodys_session(city: World) -> None:
+    for method, path in sorted(CITIZEN | MERCHANT):
+        assert call(city, method, path, city.operator.headers).status_code == 401, (method, path)
+
+
+def test_each_kind_of_payment_is_for_its_own_role(citizen: Citizen, shop: Shop) -> None:
+    by_merchant = shop.post(
+        "payments", {"kind": "merchant_qr", "qr": shop.qr(), "amount_won": 1, "pin": "271828"}, new_key()
+    )
+    by_citizen = citizen.post(
+        "payments", {"kind": "customer_qr", "qr": citizen.show(1_000), "amount_won": 1}, new_key()
+    )
+    assert (by_merchant.status_code, by_citizen.status_code) == (403, 403)
+
+
+def test_a_session_is_bound_to_its_device(citizen: Citizen) -> None:
+    stolen = Person(citizen.city, citizen.token, uuid.uuid4().hex)
+    assert stolen.get("me/balance").status_code == 401
+    assert Person(citizen.city, citizen.token).get("me/balance").status_code == 401
+
+
+def test_a_session_that_was_ended_is_void(citizen: Citizen) -> None:
+    assert citizen.delete("session").status_code == 204
+    assert citizen.get("me/balance").status_code == 401
+
+
+def test_a_token_of_one_city_is_none_of_another(city: World, citizen: Citizen) -> None:
+    answer = city.http.get(city.root("v1/elsewhere/me"), headers=citizen.headers)
+    assert (answer.status_code, answer.json()["reason"]) == (404, "NOT_FOUND")
+
+
+@pytest.fixture
+def paid(citizen: Citizen, shop: Shop) -> str:
+    payment: str = citizen.pay(shop.qr(), 1_000).json()["payment"]
+    return payment
+
+
+def test_another_citizen_does_not_see_a_payment(city: World, paid: str) -> None:
+    other = city.join()
+    for path in (f"payments/{paid}", f"payments/{paid}/receipt", f"payments/{paid}/refunds"):
+        assert other.get(path).status_code == 404, path
+    assert other.get("payments").json()["payments"] == []
+
+
+def test_another_merchant_neither_sees_nor_refunds_a_payment(city: World, shop: Shop, paid: str) -> None:
+    other = city.shop()
+    assert other.get(f"payments/{paid}").status_code == 404
+    assert other.post(f"payments/{paid}/cancel", None, new_key()).status_code == 404
+    assert other.post(f"payments/{paid}/refunds", {"amount_won": 1}, new_key()).status_code == 404
+    assert shop.get(f"payments/{paid}").json()["refunded_won"] == 0
+
+
+def test_another_merchants_order_is_not_there(city: World, shop: Shop) -> None:
+    reference = shop.order(1_000)["reference"]
+    assert city.shop().get(f"merchant/orders/{reference}").status_code == 404

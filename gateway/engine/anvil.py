@@ -13,6 +13,7 @@ import shutil
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -43,6 +44,15 @@ def binary() -> str:
     if found := found or shutil.which("anvil"):
         return found
     raise EngineError("no Anvil here: run `make setup`, or name one in CAMELLIA_ANVIL")
+
+
+def _city_time() -> int:
+    """Seconds since 1970 of the city's clock: this machine's, plus what ``$CAMELLIA_CLOCK_FILE`` holds."""
+    offset = 0
+    if file := os.environ.get("CAMELLIA_CLOCK_FILE"):
+        with suppress(FileNotFoundError):
+            offset = int(Path(file).read_text())
+    return int(time.time()) + offset
 
 
 class Anvil:
@@ -162,7 +172,7 @@ class Anvil:
             "order": "fifo",
             "accounts": 0,  # a chain with well-known rich accounts is nobody's chain
             "cache-path": self.folder / "cache",
-            **({"load-state": self.state} if self.state.exists() else {}),
+            **({"load-state": self.state} if self.state.exists() else {"timestamp": _city_time()}),
         }
         flags = ["--quiet", "--disable-min-priority-fee", "--no-request-size-limit"]
         words = [word for key, value in options.items() for word in (f"--{key}", str(value))]
@@ -182,15 +192,15 @@ class Anvil:
         raise EngineError(f"Anvil in {self.folder} {state}: {tail(self.log)}")
 
     def _resume_clock(self) -> None:
-        """Goes on from the last block's time where that is ahead of this machine's.
+        """Goes on with the city's time, or from the last block's where that is ahead.
 
-        A test or a demo may have moved the chain's clock into the future. Anvil forgets that at a restart
-        and would date the next block before its parent.
+        A test or a demo may have moved the chain's clock. Anvil forgets that at a restart and would date
+        the next block before its parent, or in a day that the city has not reached.
         """
         latest = rpc.call(self.url, "eth_getBlockByNumber", "latest", False)
-        ahead = int(latest["timestamp"], 16) - int(time.time())
-        if ahead > 0:
-            rpc.call(self.url, "evm_increaseTime", hex(ahead))
+        at = max(int(latest["timestamp"], 16), _city_time())
+        if at != int(time.time()):
+            rpc.call(self.url, "evm_setTime", at)
 
     def _end_keeper(self) -> None:
         if keeper := Record.load(self._keeper_file):

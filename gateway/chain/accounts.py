@@ -71,16 +71,19 @@ class RoleAccount:
         return f"RoleAccount({self.role}, 0x{self.address.hex()})"
 
     def sign_transaction(
-        self, call: Call, nonce: int, chain_id: int, *, legacy: bool = True
+        self, call: Call, nonce: int, chain_id: int, *, price: int = 0, legacy: bool = True
     ) -> SignedTransaction:
-        """Sign a call that pays no fee: EIP-155, or EIP-1559 when `legacy` is off."""
+        """Sign a call: EIP-155, or EIP-1559 without a tip when `legacy` is off.
+
+        `price` in wei a unit of gas; 0 where gas is free.
+        """
         if legacy:
             kind = _LEGACY
-            fields = [nonce, 0, call.gas, call.to, 0, call.data]
+            fields = [nonce, price, call.gas, call.to, 0, call.data]
             unsigned = rlp.encode([*fields, chain_id, 0, 0])
         else:
             kind = _DYNAMIC_FEE
-            fields = [chain_id, nonce, 0, 0, call.gas, call.to, 0, call.data, []]
+            fields = [chain_id, nonce, 0, price, call.gas, call.to, 0, call.data, []]
             unsigned = kind + rlp.encode(fields)
         signature = sign_digest(self._key, keccak256(unsigned))
         parity = signature.recovery_bit
@@ -88,9 +91,9 @@ class RoleAccount:
         raw = kind + rlp.encode([*fields, v, int.from_bytes(signature.r, "big"), signature.s])
         return SignedTransaction(raw, keccak256(raw))
 
-    def sign_filler(self, nonce: int, chain_id: int) -> SignedTransaction:
+    def sign_filler(self, nonce: int, chain_id: int, *, price: int = 0) -> SignedTransaction:
         """Sign a transaction that does nothing but use up a nonce."""
-        return self.sign_transaction(Call(self.address, b"", 21_000), nonce, chain_id)
+        return self.sign_transaction(Call(self.address, b"", 21_000), nonce, chain_id, price=price)
 
     def sign_digest(self, digest: bytes) -> CompactSignature:
         """Sign 32 bytes, of a permit for example."""
@@ -137,6 +140,15 @@ def read_secret_file(path: Path) -> str:
         return path.read_text()
     except OSError as error:
         raise KeyUnavailable(f"no secret in {path}: {error.strerror}") from error
+
+
+def role_address(role: str, folder: Path | None = None) -> bytes:
+    """A role's address, 20 bytes, as its keystore names it: no passphrase needed. KeyUnavailable."""
+    path = (folder or keys_folder()) / f"{role}.json"
+    try:
+        return bytes.fromhex(json.loads(path.read_text())["address"].removeprefix("0x"))
+    except (OSError, ValueError, KeyError) as error:
+        raise KeyUnavailable(f"no keystore of {role} with an address: {error}") from error
 
 
 def load_account(role: str, folder: Path | None = None, secret: str | None = None) -> RoleAccount:

@@ -14,7 +14,7 @@ from typing import Final, Self
 
 import asyncpg
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.chain.errors import AccountBusy
@@ -24,6 +24,8 @@ DATABASE_AWAY: Final = (SQLAlchemyError, asyncpg.PostgresError, asyncpg.Interfac
 """What a statement raises when the database goes away, and a connection while it comes back."""
 
 _ACCOUNT_SECONDS: Final = 5.0
+_CHAIN_MILLISECONDS: Final = 2000
+_LOCK_NOT_AVAILABLE: Final = "55P03"
 
 
 def _key(*parts: object) -> int:
@@ -75,12 +77,19 @@ class RelayerLock:
 
 
 @asynccontextmanager
-async def whole_chain(engine: AsyncEngine, chain_id: int) -> AsyncIterator[None]:
-    """Hold the chain alone: waits until every relayer has yielded it."""
+async def whole_chain(engine: AsyncEngine, chain_id: int) -> AsyncIterator[bool]:
+    """Hold the chain alone; whether every relayer yielded it within two seconds."""
     conn = await _connect(engine)
     try:
-        await conn.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _key("chain", chain_id)})
-        yield
+        await conn.execute(text(f"SET lock_timeout = {_CHAIN_MILLISECONDS}"))
+        try:
+            await conn.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _key("chain", chain_id)})
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+                raise
+            yield False
+        else:
+            yield True
     finally:
         await _close(conn)
 

@@ -126,6 +126,12 @@ class Node:
         found: dict[str, Any] | None = await self.call("eth_getBlockByNumber", block_id(block), False)
         return found
 
+    async def gas_price(self) -> int:
+        """Wei a unit of gas: 0 where gas is free; twice the base fee where a chain has one, so that a few
+        full blocks do no harm."""
+        header = await self.header()
+        return 2 * int((header or {}).get("baseFeePerGas") or "0x0", 16)
+
     async def headers(self, numbers: Iterable[int]) -> list[dict[str, Any] | None]:
         """Several blocks, None for each that the chain does not have."""
         return await self.results([("eth_getBlockByNumber", (hex(number), False)) for number in numbers])

@@ -71,6 +71,7 @@ class Relayer:
         self._decoder = decoder
         self._on_mined = on_mined
         self._lock: RelayerLock | None = None
+        self._gas_price = 0
         self._task: asyncio.Task[None] | None = None
         self._woken = asyncio.Event()
         self._open: dict[int, OutboxEntry] = {}  # signed, committed, not mined
@@ -172,7 +173,9 @@ class Relayer:
         first = await self._outbox.take_nonces(conn, self.account.address, len(work))
         signed = []
         for nonce, (entry, call) in enumerate(work, first):
-            transaction = self.account.sign_transaction(call, nonce, self._outbox.chain_id)
+            transaction = self.account.sign_transaction(
+                call, nonce, self._outbox.chain_id, price=self._gas_price
+            )
             signed.append((entry.id, nonce, transaction.hash, transaction.raw))
         await self._outbox.store_signed(conn, signed, at=self._clock(), error=error)
         return await self._outbox.get_many(conn, [entry.id for entry, _ in work])
@@ -211,6 +214,9 @@ class Relayer:
                 await self._until_done(self._repair)
             except (ChainError, *DATABASE_AWAY) as error:
                 log.warning("relayer.interrupted", role=self.account.role, error=str(error)[:300])
+                await self._until_done(self._resume)
+            except Exception:  # a fault of ours must not end the only one who sends for this role
+                log.exception("relayer.failed", role=self.account.role)
                 await self._until_done(self._resume)
 
     async def _pause(self, seconds: float) -> bool:
@@ -255,6 +261,7 @@ class Relayer:
     async def _catch_up(self) -> None:
         """Compare the outbox with the chain: nonces, blocks, and what is not mined yet."""
         await self._repairer.look()
+        self._gas_price = await self._node.gas_price()
         chain_nonce = await self._node.nonce(self.account.address)
         async with self._engine.begin() as conn:
             await self._outbox.open_account(conn, self.account.address, chain_nonce)
@@ -338,7 +345,9 @@ class Relayer:
         log.error("relayer.refused", reference=entry.reference, kind=entry.kind, error=str(refused))
         if count < _REFUSALS_BEFORE_GIVING_UP:
             return
-        filler: SignedTransaction = self.account.sign_filler(entry.nonce, self._outbox.chain_id)
+        filler: SignedTransaction = self.account.sign_filler(
+            entry.nonce, self._outbox.chain_id, price=self._gas_price
+        )
         async with self._engine.begin() as conn:
             await self._outbox.store_signed(
                 conn,

@@ -98,21 +98,35 @@ class Repairer:
     async def repair(self) -> RepairReport | None:
         """Send again what the chain lost, if it lost anything; None if not.
 
-        Waits until every relayer of the chain has yielded it. Raises NodeUnreachable (call it again
-        then), BlocksLost when the contracts themselves are gone.
+        Waits until every relayer of the chain has yielded it, but not once somebody else has repaired
+        it: its relayers work again then, and yield no more. Raises NodeUnreachable (call it again then),
+        BlocksLost when the contracts themselves are gone.
         """
-        async with whole_chain(self._engine, self._outbox.chain_id):
-            known, common = await self._common_block()
-            if known > common:
-                await self._check_contracts(known, common)
-                async with self._engine.begin() as conn:
-                    count = await self._outbox.mark_lost(conn, common, at=self._clock())
-                log.error("chain.blocks_lost", known=known, common=common, transactions=count)
-            async with self._engine.connect() as conn:
-                replays = await self._outbox.open_replays(conn)  # also of a repair that was cut short
-            if not replays:
-                return None
-            return await self._replay(replays, common)
+        while not await self._is_whole():
+            async with whole_chain(self._engine, self._outbox.chain_id) as held:
+                if held:
+                    return await self._repair_alone()
+        return None
+
+    async def _is_whole(self) -> bool:
+        try:
+            await self.look()
+        except BlocksLost:
+            return False
+        return True
+
+    async def _repair_alone(self) -> RepairReport | None:
+        known, common = await self._common_block()
+        if known > common:
+            await self._check_contracts(known, common)
+            async with self._engine.begin() as conn:
+                count = await self._outbox.mark_lost(conn, common, at=self._clock())
+            log.error("chain.blocks_lost", known=known, common=common, transactions=count)
+        async with self._engine.connect() as conn:
+            replays = await self._outbox.open_replays(conn)  # also of a repair that was cut short
+        if not replays:
+            return None
+        return await self._replay(replays, common)
 
     async def _common_block(self) -> tuple[int, int]:
         """(last block known to hold our transactions, the last of them that the chain has too)."""

@@ -53,7 +53,12 @@ def serve(app: FastAPI, host: str, port: int) -> None:
         signal.signal(number, leave)
     listener = socket.create_server((host, port), backlog=1024)
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, timeout_graceful_shutdown=5, lifespan="on"
+        app,
+        log_config=None,
+        access_log=False,
+        timeout_keep_alive=60,
+        timeout_graceful_shutdown=5,
+        lifespan="on",
     )
     with listener:
         _Server(config, listener.getsockname()[1]).run(sockets=[listener])

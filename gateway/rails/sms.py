@@ -20,6 +20,7 @@ log = structlog.get_logger(__name__)
 
 _SMS_BYTES: Final = 90
 _TIMEOUT_SECONDS: Final = 5.0
+_KEEP_SECONDS: Final = 2.0
 
 
 class SmsNotSent(Exception):
@@ -47,7 +48,10 @@ class SensClient:
         """`now`: seconds since 1970 UTC; the provider refuses a time that is five minutes off."""
         self._account = account
         self._now = now
-        self._http = httpx.AsyncClient(base_url=account.url, timeout=_TIMEOUT_SECONDS)
+        # A message is not sent again, so a connection that the provider is about to close must not be used:
+        # servers keep idle ones for 5 seconds and more.
+        limits = httpx.Limits(keepalive_expiry=_KEEP_SECONDS)
+        self._http = httpx.AsyncClient(base_url=account.url, timeout=_TIMEOUT_SECONDS, limits=limits)
 
     async def close(self) -> None:
         """Close the connections."""

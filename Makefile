@@ -47,7 +47,7 @@ LOCK_FLAGS := --quiet --python-version 3.11 --generate-hashes --no-emit-index-ur
 
 .PHONY: demo up down
 demo: setup ## One day in a demo city; SABOTAGE=1 alters one database balance and must fail
-	$(VENV)/python -m gateway.engine.demo
+	$(VENV)/python -m gateway.demo
 
 up: setup ## Start a city: chain, database, gateway
 	$(VENV)/camellia up

@@ -1,0 +1,178 @@
+"""Every way in which a client can have a payment refused (SPECIFICATION §1), and three by the city."""
+
+from __future__ import annotations
+
+import asyncio
+import binascii
+import json
+import re
+import uuid
+from datetime import timedelta
+from typing import Final
+
+from eth_account import Account
+
+from gateway.demo.day import Day, Refusal
+from gateway.demo.people import Answer, Citizen, Merchant
+from gateway.demo.rpc import calldata
+from gateway.demo.story import Advance, won
+from gateway.demo.world import CITY
+
+ACTIVE, BLOCKED = 1, 2
+BY_A_CLIENT: Final = (
+    "DUPLICATE", "EXPIRED_ORDER", "UNKNOWN_CITIZEN", "UNKNOWN_MERCHANT", "ZERO_AMOUNT", "OVER_PASS_LIMIT",
+    "NOT_ACCEPTED_HERE", "INSUFFICIENT_FUNDS",
+)  # fmt: skip
+BY_THE_CITY: Final = ("PAUSED", "CITIZEN_FROZEN", "MERCHANT_SUSPENDED")
+
+
+async def pay_before_registered(day: Day, hasty: list[Citizen], advance: Advance) -> None:
+    """Some pay in the very moment in which they joined: the chain does not know them yet."""
+    for citizen in hasty:
+        await citizen.join()
+        advance()
+        if not any(refusal.expected == "UNKNOWN_CITIZEN" for refusal in day.refusals):
+            answer = await citizen.pay_code(day.merchants[0].qr, 5_000)
+            if _reason(answer) == "UNKNOWN_CITIZEN":
+                _note(day, "a citizen whom the chain has not registered yet", "UNKNOWN_CITIZEN", answer)
+
+
+async def try_everything(day: Day) -> None:
+    """The refusals chapter."""
+    world, story = day.world, day.story
+    story.chapter(world.clock(), "What is refused, and why")
+    payer, shop = day.citizens[1], day.merchants[0]
+    poor = min(day.citizens[20:], key=lambda citizen: citizen.charged + citizen.relief)
+    qr = await shop.make_order(4_500)
+    (await payer.pay_code(qr)).expect(201)
+    _note(day, "a till's code that is paid already", "DUPLICATE", await day.citizens[2].pay_code(qr))
+    shown = await payer.make_pass(20_000)
+    (await shop.take(shown, 6_000)).expect(201)
+    _note(day, "a customer's code, a second time", "DUPLICATE", await shop.take(shown, 6_000))
+    forged = _forged(shop.qr, "99999")
+    _note(
+        day,
+        "a forged sticker of a shop that is none",
+        "UNKNOWN_MERCHANT",
+        await payer.pay_code(forged, 9_000),
+    )
+    _note(day, "₩0", "ZERO_AMOUNT", await payer.pay_code(shop.qr, 0))
+    shown = await payer.make_pass(10_000)
+    _note(day, "₩10,001 on a code for ₩10,000", "OVER_PASS_LIMIT", await shop.take(shown, 10_001))
+    wide = next(m for m in day.merchants if m.band == 3)
+    _note(day, "own money at a hypermarket", "NOT_ACCEPTED_HERE", await payer.pay_code(wide.qr, 7_000))
+    _note(day, "more than one has", "INSUFFICIENT_FUNDS", await poor.pay_code(shop.qr, 2_000_000))
+    late_pass, late_order = await payer.make_pass(30_000), await shop.make_order(12_000)
+    world.go_to(world.now() + timedelta(minutes=11))
+    _note(
+        day, "a customer's code after its three minutes", "EXPIRED_ORDER", await shop.take(late_pass, 1_000)
+    )
+    _note(day, "a till's code after its ten minutes", "EXPIRED_ORDER", await payer.pay_code(late_order))
+    await _by_the_city(day, payer, shop)
+    story.table(
+        "",
+        ("what", "answer"),
+        [(refusal.what, f"[red]{refusal.found}[/]") for refusal in day.refusals],
+    )
+    for refusal in day.refusals:
+        story.equal(f"{refusal.what}: {refusal.expected}", refusal.found, refusal.expected)
+    tried = {refusal.found for refusal in day.refusals}
+    missing = [reason for reason in (*BY_A_CLIENT, *BY_THE_CITY) if reason not in tried]
+    story.none_of("every reason that a client or the city can cause was given", missing)
+    story.say(
+        "[dim]Not to be caused from outside: BAD_SIGNATURE (wallet keys never leave the gateway), "
+        "CARD_NOT_ENABLED and OVER_CARD_LIMIT (no card is issued yet). The contract tests produce them.[/]"
+    )
+    await _pin(day)
+
+
+async def _by_the_city(day: Day, payer: Citizen, shop: Merchant) -> None:
+    """A pause, a frozen citizen, a suspended shop."""
+    world = day.world
+    await world.script("pause", "main")
+    await world.caught_up()
+    _note(day, "anything while the currency is paused", "PAUSED", await payer.pay_code(shop.qr, 3_000))
+    await world.script("pause", "unpause")
+    frozen, suspended = day.citizens[30], day.merchants[45]
+    desk = RegistrarsDesk(day)
+    await desk.send("setCitizenStatus(uint32,uint8)", frozen.citizen, BLOCKED)
+    await desk.send("setMerchantStatus(uint32,uint8)", suspended.merchant, BLOCKED)
+    await world.caught_up()
+    _note(day, "a frozen citizen", "CITIZEN_FROZEN", await frozen.pay_code(shop.qr, 3_000))
+    _note(day, "a suspended shop", "MERCHANT_SUSPENDED", await payer.pay_code(suspended.qr, 3_000))
+    await desk.send("setCitizenStatus(uint32,uint8)", frozen.citizen, ACTIVE)
+    await desk.send("setMerchantStatus(uint32,uint8)", suspended.merchant, ACTIVE)
+    await world.caught_up()
+    answer = await frozen.pay_code(suspended.qr, 1_000)
+    day.story.check("both are released again, and the one pays the other", answer.status == 201, answer.body)
+
+
+async def _pin(day: Day) -> None:
+    """A wrong PIN is no payment at all: it is not refused, it is not made."""
+    citizen = day.citizens[40]
+    right, citizen.pin = citizen.pin, "909091"
+    answer = await citizen.pay_code(day.merchants[0].qr, 1_000)
+    citizen.pin = right
+    day.story.check(
+        f"a wrong PIN pays nothing, and says how many tries are left ({answer.body.get('tries_left')})",
+        (answer.status, answer.body["reason"]) == (403, "WRONG_PIN"),
+        answer.body,
+    )
+
+
+def _reason(answer: Answer) -> str:
+    return str(answer.body.get("reason"))
+
+
+def _note(day: Day, what: str, expected: str, answer: Answer) -> None:
+    found = _reason(answer) if answer.status == 422 else f"HTTP {answer.status}"
+    day.refusals.append(Refusal(what, expected, found, str(answer.body.get("payment", "")).replace("-", "")))
+
+
+def _forged(qr: str, merchant: str) -> str:
+    """A sticker with another merchant's number, and a CRC that fits (CRC-16/CCITT-FALSE)."""
+    at = qr.index("26")
+    inner = qr[at + 4 : at + 4 + int(qr[at + 2 : at + 4])]
+    changed = re.sub(r"(01\d\d" + CITY + r")02\d\d\d+", rf"\g<1>02{len(merchant):02d}{merchant}", inner)
+    text = qr[:at] + f"26{len(changed):02d}{changed}" + qr[at + 4 + len(inner) : -4]
+    return f"{text}{binascii.crc_hqx(text.encode(), 0xFFFF):04X}"
+
+
+class RegistrarsDesk:
+    """The registrar, who signs by hand with the role's key while the gateway uses it too."""
+
+    def __init__(self, day: Day) -> None:
+        self._day = day
+        keys = day.world.state / "keys"
+        stored = json.loads((keys / "registrar.json").read_text())
+        self._account = Account.from_key(Account.decrypt(stored, (keys / "passphrase").read_text().strip()))
+
+    async def send(self, function: str, *arguments: int) -> None:
+        """One transaction, mined. Raises TimeoutError."""
+        node = self._day.world.node
+        to = self._day.contract("participants").address
+        signed = self._account.sign_transaction(
+            {
+                "chainId": int(node.call("eth_chainId"), 16),
+                "nonce": int(node.call("eth_getTransactionCount", self._account.address, "pending"), 16),
+                "to": bytes.fromhex(to[2:]),
+                "value": 0,
+                "gas": 200_000,
+                "gasPrice": 0,
+                "data": calldata(function, *arguments),
+            }
+        )
+        sent = node.call("eth_sendRawTransaction", "0x" + bytes(signed.raw_transaction).hex())
+        await self._day.world.until(function, lambda: node.call("eth_getTransactionReceipt", sent))
+
+
+async def ask_twice(day: Day) -> None:
+    """The phone lost the answer and asks again: one payment, not two."""
+    payer, shop, key = day.citizens[3], day.merchants[9], uuid.uuid4()
+    first, second = await asyncio.gather(
+        payer.pay_code(shop.qr, 4_800, key), payer.pay_code(shop.qr, 4_800, key)
+    )
+    third = await payer.pay_code(shop.qr, 4_900, key)
+    same = first.body["payment"] == second.body["payment"] and first.status == second.status == 201
+    day.story.check(f"asked twice at once under one key: {won(4_800)} paid once", same, (first, second))
+    day.story.equal("the same key with another amount: 409", third.status, 409)

@@ -14,18 +14,14 @@ from gateway.config import Settings
 from gateway.flow.sessions import hashed
 from gateway.wiring.parts import open_parts, operator_token
 
-# Anonymous requests are joins and guesses; a signed-in client may be a till with a queue before it.
-ANONYMOUS = (2.0, 60)
-SIGNED_IN = (20.0, 100)
-
 
 def make_app(settings: Settings) -> FastAPI:
     """The application; its parts are made when it starts and closed when it ends."""
     access = Access(
         municipalities={},
         operator_token_hash=hashed(operator_token(settings)),
-        anonymous=Limiter(*ANONYMOUS),
-        signed_in=Limiter(*SIGNED_IN),
+        anonymous=Limiter(*settings.anonymous_limit),
+        signed_in=Limiter(*settings.client_limit),
     )
 
     @asynccontextmanager
@@ -47,5 +43,7 @@ def serve(settings: Settings) -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=bool(settings.proxies),
+        forwarded_allow_ips=settings.proxies or None,
         timeout_graceful_shutdown=10,
     )

@@ -15,6 +15,9 @@
 | CAMELLIA_SMS_URL, SMS_SERVICE_ID, SMS_SENDER | the SMS provider | the simulator's |
 | SMS_ACCESS_KEY, SMS_SECRET_KEY | its key pair | in CAMELLIA_SMS_KEYS_FILE |
 | CAMELLIA_SMS_KEYS_FILE | `access_key=…` and `secret_key=…` lines | `<keys>/sms` |
+| CAMELLIA_ANONYMOUS_LIMIT | requests a second and at once, an address without a token | `2,60` |
+| CAMELLIA_CLIENT_LIMIT | the same, a token | `20,100` |
+| CAMELLIA_PROXIES | addresses of proxies whose X-Forwarded-For is believed | none |
 | CAMELLIA_HOST, CAMELLIA_PORT | where the API listens | 127.0.0.1, 8080 |
 """
 
@@ -72,6 +75,9 @@ class Settings:
     bank: Path
     sms_url: str
     sms_keys_file: Path
+    anonymous_limit: tuple[float, int]
+    client_limit: tuple[float, int]
+    proxies: str
     host: str
     port: int
 
@@ -154,6 +160,15 @@ def load_settings(*, database_url: str | None = None, rpc_url: str | None = None
         bank=state / "bank",
         sms_url=env.get("CAMELLIA_SMS_URL") or "http://127.0.0.1:8091",
         sms_keys_file=Path(env.get("CAMELLIA_SMS_KEYS_FILE") or keys / "sms"),
+        anonymous_limit=_limit(env.get("CAMELLIA_ANONYMOUS_LIMIT") or "2,60"),
+        client_limit=_limit(env.get("CAMELLIA_CLIENT_LIMIT") or "20,100"),
+        proxies=env.get("CAMELLIA_PROXIES") or "",
         host=env.get("CAMELLIA_HOST") or "127.0.0.1",
         port=int(env.get("CAMELLIA_PORT") or 8080),
     )
+
+
+def _limit(text: str) -> tuple[float, int]:
+    """`per second,at once`. Raises ValueError."""
+    per_second, at_once = text.split(",")
+    return float(per_second), int(at_once)

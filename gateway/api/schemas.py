@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import uuid
 from datetime import date, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic.fields import FieldInfo
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from gateway.domain.business_days import KST
+from gateway.rails.qr import customer_presented, merchant_presented
 
 Won = Annotated[int, Field(ge=0, lt=2**63, strict=True, examples=[22_160], description="Whole won.")]
 PaymentWon = Annotated[int, Field(ge=0, lt=2**32, strict=True, examples=[22_160], description="Whole won.")]
@@ -21,10 +25,59 @@ Device = Annotated[
 ]
 
 
+_SHOWN = merchant_presented.MerchantQr(
+    municipality="dongbaek", merchant=1, mcc="5812", name="DONGBAEK DINER", city="BUSAN"
+)
+MerchantQrText = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=512,
+        description="EMVCo Merchant-Presented Mode, as scanned.",
+        examples=[merchant_presented.build(_SHOWN)],
+    ),
+]
+_PASS = customer_presented.CustomerQr(municipality="dongbaek", token=bytes(16))
+CustomerQrText = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=512,
+        description="EMVCo Consumer-Presented Mode, as scanned.",
+        examples=[customer_presented.build(_PASS)],
+    ),
+]
+
+
 class Body(BaseModel):
-    """A request: nothing in it goes unread."""
+    """A request: nothing in it goes unread. Its example is made of its fields' examples."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @classmethod
+    def example(cls) -> dict[str, Any]:
+        """What a client would send. Raises ValueError for a needed field that has no example."""
+        return {
+            name: _example_of(name, field)
+            for name, field in cls.model_fields.items()
+            if field.is_required() or field.examples
+        }
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        schema = handler(core)
+        handler.resolve_ref_schema(schema)["examples"] = [cls.example()]
+        return schema
+
+
+def _example_of(name: str, field: FieldInfo) -> Any:
+    if field.examples:
+        return field.examples[0]
+    if get_origin(field.annotation) is Literal:
+        return get_args(field.annotation)[0]
+    if isinstance(field.annotation, type) and issubclass(field.annotation, Body):
+        return field.annotation.example()
+    raise ValueError(f"{name} has no example")
 
 
 def rfc3339(seconds: int) -> datetime:
@@ -57,7 +110,7 @@ class ChallengeOut(BaseModel):
 class ConfirmJoining(Body):
     """The code, a PIN (chosen now, or the one chosen before), and the district of residence."""
 
-    challenge: uuid.UUID
+    challenge: Annotated[uuid.UUID, Field(examples=["4f0c8a52-5f1c-4f0e-9a55-0c9d2f6f9b1e"])]
     code: Annotated[str, Field(pattern=r"^[0-9]{6}$", examples=["314159"])]
     device_id: Device
     pin: Pin
@@ -142,7 +195,7 @@ class Deposits(BaseModel):
 class ReadQr(Body):
     """The text of a scanned merchant's code."""
 
-    qr: Annotated[str, Field(min_length=1, max_length=512)]
+    qr: MerchantQrText
 
 
 class ReadQrOut(BaseModel):
@@ -157,16 +210,18 @@ class PayByMerchantQr(Body):
     """A citizen pays the code that a merchant shows."""
 
     kind: Literal["merchant_qr"]
-    qr: Annotated[str, Field(min_length=1, max_length=512)]
-    amount_won: PaymentWon | None = Field(None, description="Only with a static code.")
-    pin: Pin | None = Field(None, description="Needed unless the session was stepped up.")
+    qr: MerchantQrText
+    amount_won: PaymentWon | None = Field(None, examples=[22_160], description="Only with a static code.")
+    pin: Pin | None = Field(
+        None, examples=["271828"], description="Needed unless the session was stepped up."
+    )
 
 
 class PayByCustomerQr(Body):
     """A merchant takes an amount with the code that a citizen shows."""
 
     kind: Literal["customer_qr"]
-    qr: Annotated[str, Field(min_length=1, max_length=512)]
+    qr: CustomerQrText
     amount_won: PaymentWon
 
 
@@ -263,7 +318,9 @@ class AccountIn(Body):
 
     bank_code: Annotated[str, Field(pattern=r"^[0-9]{3}$", examples=["032"])]
     number: Annotated[str, Field(pattern=r"^[0-9][0-9-]{0,32}[0-9]$", examples=["112-2034-5678-01"])]
-    holder: Annotated[str, Field(min_length=1, max_length=140, pattern=r"^[^\x00-\x1f\x7f]+$")]
+    holder: Annotated[
+        str, Field(min_length=1, max_length=140, pattern=r"^[^\x00-\x1f\x7f]+$", examples=["김동백"])
+    ]
 
 
 class MerchantIn(Body):
@@ -312,7 +369,7 @@ class Merchants(BaseModel):
 class Decide(Body):
     """The registrar's decision and its words."""
 
-    approve: bool
+    approve: Annotated[bool, Field(examples=[True])]
     words: Annotated[str, Field(min_length=1, max_length=300, examples=["서류 확인"])]
 
 

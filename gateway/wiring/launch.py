@@ -93,6 +93,9 @@ class Launch:
         }
         if self._simulators and (record := self.city.record(SMS)):
             given["CAMELLIA_SMS_URL"] = f"http://127.0.0.1:{record.port}"
+        if self._simulators:
+            # A simulated city's people all come from this machine's one address.
+            given["CAMELLIA_ANONYMOUS_LIMIT"] = os.environ.get("CAMELLIA_ANONYMOUS_LIMIT", "1000,10000")
         for name in ("CAMELLIA_CITIES", "CAMELLIA_DEPLOYMENTS", "CAMELLIA_KEYS", "CAMELLIA_CLOCK_FILE"):
             if name in os.environ:
                 given[name] = str(Path(os.environ[name]).absolute())

@@ -1,4 +1,4 @@
-"""Who may call what: every route against every kind of caller, and nobody sees or touches another's things."""
+"""Who may call what: every route by every kind of caller, and nobody touches another's things."""
 
 from __future__ import annotations
 

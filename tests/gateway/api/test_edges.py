@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.api.access import Limiter
+from gateway.flow.errors import TooMany
 from tests.gateway.world import Citizen, World
 
 MOVES_MONEY = {"/payments", "/payments/{payment}/cancel", "/payments/{payment}/refunds", "/passes"}
@@ -96,8 +98,6 @@ def test_every_error_is_described_with_examples(description: dict) -> None:
 
 
 def test_every_request_body_has_an_example(description: dict) -> None:
-    from pydantic import TypeAdapter  # noqa: F401  the schemas are pydantic's
-
     schemas = description["components"]["schemas"]
     for name, operation in operations(description):
         body = operation.get("requestBody")
@@ -124,3 +124,13 @@ def test_amounts_are_integers(description: dict) -> None:
             if field.endswith("_won"):
                 kinds = [part.get("type") for part in kind.get("anyOf", [kind])]
                 assert "integer" in kinds and "number" not in kinds, (name, field)
+
+
+def test_a_client_that_asks_too_often_has_to_wait() -> None:
+    limiter = Limiter(per_second=0.5, burst=3)
+    for _ in range(3):
+        limiter.take("one")
+    with pytest.raises(TooMany) as refused:
+        limiter.take("one")
+    assert 1 <= refused.value.retry_after <= 3
+    limiter.take("another")

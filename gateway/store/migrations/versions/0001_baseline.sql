@@ -12,9 +12,9 @@ CREATE TABLE mirror_citizen (
     CONSTRAINT pk_mirror_citizen PRIMARY KEY (currency, citizen)
 )
 -- next
-CREATE UNIQUE INDEX ix_mirror_citizen_wallet ON mirror_citizen (currency, wallet)
--- next
 CREATE INDEX ix_mirror_citizen_since_block ON mirror_citizen (currency, since_block)
+-- next
+CREATE UNIQUE INDEX ix_mirror_citizen_wallet ON mirror_citizen (currency, wallet)
 -- next
 CREATE TABLE mirror_merchant (
     currency TEXT NOT NULL,
@@ -30,9 +30,9 @@ CREATE TABLE mirror_merchant (
     CONSTRAINT pk_mirror_merchant PRIMARY KEY (currency, merchant)
 )
 -- next
-CREATE INDEX ix_mirror_merchant_since_block ON mirror_merchant (currency, since_block)
--- next
 CREATE UNIQUE INDEX ix_mirror_merchant_wallet ON mirror_merchant (currency, wallet)
+-- next
+CREATE INDEX ix_mirror_merchant_since_block ON mirror_merchant (currency, since_block)
 -- next
 CREATE TABLE mirror_balance (
     currency TEXT NOT NULL,
@@ -351,9 +351,9 @@ CREATE TABLE outbox_transaction (
     CONSTRAINT uq_outbox_transaction_chain_id_tx_hash UNIQUE (chain_id, tx_hash)
 )
 -- next
-CREATE INDEX ix_outbox_transaction_open ON outbox_transaction (chain_id, account, id) WHERE state <> 'mined'
--- next
 CREATE INDEX ix_outbox_transaction_block ON outbox_transaction (chain_id, block_number, tx_index)
+-- next
+CREATE INDEX ix_outbox_transaction_open ON outbox_transaction (chain_id, account, id) WHERE state <> 'mined'
 -- next
 COMMENT ON COLUMN outbox_transaction.account IS 'who signs, 20 bytes'
 -- next
@@ -410,9 +410,9 @@ CREATE TABLE payments (
     CONSTRAINT pk_payments PRIMARY KEY (currency, payment)
 )
 -- next
-CREATE INDEX ix_payments_currency_citizen_received_at ON payments (currency, citizen, received_at, payment)
+CREATE INDEX ix_payments_currency_merchant_received_at ON payments (currency, merchant, received_at, payment)
 -- next
-CREATE INDEX ix_payments_batch_tx ON payments (currency, batch_tx) WHERE state = 'submitted'
+CREATE INDEX ix_payments_currency_citizen_received_at ON payments (currency, citizen, received_at, payment)
 -- next
 CREATE INDEX ix_payments_unsettled ON payments (currency, merchant) WHERE cycle IS NULL AND record IS NOT NULL
 -- next
@@ -420,9 +420,9 @@ CREATE INDEX ix_payments_waiting ON payments (currency, serial) WHERE state IN (
 -- next
 CREATE INDEX ix_payments_currency_batch_batch_index ON payments (currency, batch, batch_index)
 -- next
-CREATE INDEX ix_payments_holding ON payments (currency, citizen) WHERE state IN ('held', 'submitted')
+CREATE INDEX ix_payments_batch_tx ON payments (currency, batch_tx) WHERE state = 'submitted'
 -- next
-CREATE INDEX ix_payments_currency_merchant_received_at ON payments (currency, merchant, received_at, payment)
+CREATE INDEX ix_payments_holding ON payments (currency, citizen) WHERE state IN ('held', 'submitted')
 -- next
 COMMENT ON COLUMN payments.payment IS 'the client''s id'
 -- next
@@ -702,9 +702,9 @@ CREATE TABLE deposits (
     CONSTRAINT fk_deposits_currency_member FOREIGN KEY(currency, member) REFERENCES citizens (currency, member)
 )
 -- next
-CREATE INDEX ix_deposits_waiting ON deposits (currency, received_at) WHERE state = 'matched'
--- next
 CREATE INDEX ix_deposits_currency_member_booked_at ON deposits (currency, member, booked_at)
+-- next
+CREATE INDEX ix_deposits_waiting ON deposits (currency, received_at) WHERE state = 'matched'
 -- next
 COMMENT ON COLUMN deposits.deposit_key IS 'O-3, 32 bytes: issues at most once'
 -- next

@@ -180,6 +180,8 @@ def _watch(launch: object) -> None:
     console.print("Ctrl-C stops the city.")
     while not ended:
         time.sleep(_WATCH_SECONDS)
+        if launch.is_stopped():
+            return
         try:
             launch.revive()
         except EngineError as error:

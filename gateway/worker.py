@@ -25,6 +25,7 @@ from gateway.chain.relayer import Relayer
 from gateway.chain.repair import Repairer
 from gateway.config import Settings
 from gateway.domain.business_days import KST
+from gateway.engine.block_times import AnvilBlockTimes, block_times_of
 from gateway.flow import settle, submit
 from gateway.flow.outcomes import WORK_CHANNEL, Outcomes
 from gateway.wiring import bank, events
@@ -49,11 +50,13 @@ class Worker:
     stack: AsyncExitStack
     indexers: list[Indexer] = field(default_factory=list)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    block_times: AnvilBlockTimes | None = None
 
     async def start(self) -> None:
         """Start relayers, indexers and loops; waits for a node or an account that is not free yet."""
         settings, places = self.parts.settings, self.parts.places
         accounts = await asyncio.to_thread(load_accounts, ROLES, settings.keys)
+        await _until_done("node", self._know_node)
         relayers = {role: self._relayer(accounts[role], places) for role in ROLES}
         for place in places.values():
             self.indexers.append(self._indexer(place))
@@ -79,6 +82,9 @@ class Worker:
                 await task
         await self.stack.aclose()
 
+    async def _know_node(self) -> None:
+        self.block_times = await block_times_of(self.parts.settings.rpc_url)
+
     def _relayer(self, account: object, places: Mapping[str, Place]) -> Relayer:
         parts = self.parts
         return Relayer(
@@ -100,6 +106,7 @@ class Worker:
             clock=self.parts.clock.now,
             contracts=tuple(place.contracts.at.all()),
             decoder=_decoder(place),
+            block_times=self.block_times,
         )
 
     def _indexer(self, place: Place) -> Indexer:

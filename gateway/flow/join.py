@@ -67,10 +67,7 @@ async def start(m: Municipality, phone: str, device: str) -> Challenge:
     code = f"{secrets.randbelow(10**_CODE_DIGITS):0{_CODE_DIGITS}d}"
     challenge = Challenge(uuid.uuid4(), now + m.city.join.code_seconds)
     async with m.engine.begin() as connection:
-        # One at a time a number, so that the count below cannot be passed by asking in parallel.
-        await connection.execute(
-            text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": lookup.hex()}
-        )
+        await _lock_number(connection, lookup)
         await _check_rate(m, connection, lookup, now)
         await connection.execute(
             insert(phone_codes).values(
@@ -104,6 +101,9 @@ async def confirm(
     else:
         check_new_pin(pin)
     async with m.engine.begin() as connection:
+        await _lock_number(connection, proved.phone_lookup)
+        if known is None and await _member_of(m, proved.phone_lookup) is not None:
+            raise WrongCode("This number joined a moment ago: ask for a new code to sign in.")
         used = update(phone_codes).where(
             phone_codes.c.currency == m.code,
             phone_codes.c.challenge == challenge,
@@ -116,6 +116,13 @@ async def confirm(
             m, connection, Role.CITIZEN, member, device=device, days=m.city.join.session_days
         )
     return Joined(token, expires_at, member, created=known is None)
+
+
+async def _lock_number(connection: AsyncConnection, lookup: bytes) -> None:
+    """One at a time a number: a limit cannot be passed, nor a member made twice, by asking in parallel."""
+    await connection.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), {"key": lookup.hex()}
+    )
 
 
 async def _check_rate(m: Municipality, connection: AsyncConnection, lookup: bytes, now: int) -> None:

@@ -63,6 +63,11 @@ class Launch:
         if not (self.city.is_running(WORKER) and self.city.is_running(API)):
             self._start_gateway()
 
+    def is_stopped(self) -> bool:
+        """Whether somebody stopped the gateway in good order (`camellia down`): not for us to undo."""
+        records = (self.city.record(WORKER), self.city.record(API))
+        return all(record is not None and record.pid == 0 for record in records)
+
     def stop(self) -> None:
         """Stop everything, gateway first."""
         for name in reversed(processes.NAMES):

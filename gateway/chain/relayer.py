@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.chain.accounts import RoleAccount, SignedTransaction, call_of
+from gateway.chain.announcements import Announcements
 from gateway.chain.contracts import Call
 from gateway.chain.decode import Decoder
 from gateway.chain.errors import BlocksLost, ChainError, NodeRefused
@@ -38,7 +39,6 @@ _LONGEST_POLL_SECONDS: Final = 0.25
 _AGAIN_SECONDS: Final = 5.0
 _SOON_SECONDS: Final = 0.5
 _NOTE_SECONDS: Final = 1.0
-_RECENT: Final = 1000
 _QUEUED_AT_ONCE: Final = 200
 _SEND_BYTES: Final = 1_000_000
 _REFUSALS_BEFORE_GIVING_UP: Final = 5
@@ -77,8 +77,7 @@ class Relayer:
         self._open: dict[int, OutboxEntry] = {}  # signed, committed, not mined
         self._sent: dict[int, float] = {}  # when, by the event loop's clock
         self._refusals: dict[int, int] = {}
-        self._waiters: dict[int, list[asyncio.Future[Mined]]] = {}
-        self._recent: dict[int, Mined] = {}
+        self._announcements = Announcements()
 
     # --- life ---------------------------------------------------------------------------------
 
@@ -104,9 +103,7 @@ class Relayer:
         if self._lock:
             await self._lock.release()
             self._lock = None
-        for future in [f for waiting in self._waiters.values() for f in waiting]:
-            future.cancel()
-        self._waiters.clear()
+        self._announcements.forget()
 
     # --- for the flows ------------------------------------------------------------------------
 
@@ -143,11 +140,8 @@ class Relayer:
 
     async def outcome(self, entry: OutboxEntry) -> Mined:
         """Wait until a row of this account is mined and marked so; cancel it to stop waiting."""
-        if recent := self._recent.get(entry.id):
-            return recent
-        future: asyncio.Future[Mined] = asyncio.get_running_loop().create_future()
-        self._waiters.setdefault(entry.id, []).append(future)
-        if entry.id not in self._open:
+        future = self._announcements.of(entry.id)
+        if not future.done() and entry.id not in self._open:
             await self._announce_mined(entry.id)  # perhaps it was mined long ago
         self._woken.set()
         return await future
@@ -159,7 +153,7 @@ class Relayer:
             if row.is_mined:
                 (found,) = await self._see([row])
                 if found:
-                    self._announce(row.id, found)
+                    self._announcements.announce(row.id, found)
 
     # --- signing ------------------------------------------------------------------------------
 
@@ -379,16 +373,8 @@ class Relayer:
             self._refusals.pop(entry.id, None)
             if not mined.succeeded:
                 log.error("relayer.reverted", kind=entry.kind, reference=entry.reference, error=mined.error)
-            self._announce(entry.id, mined)
+            self._announcements.announce(entry.id, mined)
         return True
-
-    def _announce(self, entry_id: int, mined: Mined) -> None:
-        self._recent[entry_id] = mined
-        while len(self._recent) > _RECENT:
-            del self._recent[next(iter(self._recent))]
-        for future in self._waiters.pop(entry_id, []):
-            if not future.done():
-                future.set_result(mined)
 
     async def _see(self, entries: Sequence[OutboxEntry]) -> list[Mined | None]:
         hashes = [_hash(entry) for entry in entries]

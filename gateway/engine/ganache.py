@@ -14,11 +14,12 @@ from types import TracebackType
 from typing import Self
 
 from gateway.engine import rpc
-from gateway.engine.anvil import BLOCK_GAS_LIMIT, CHAIN_ID, ROOT
+from gateway.engine.anvil import CHAIN_ID, ROOT
 from gateway.engine.ports import LOOPBACK, free_port
 from gateway.engine.process import EngineError, Record, spawn, tail
 
 START_SECONDS = 60.0
+BLOCK_GAS_LIMIT = 30_000_000
 
 
 class Ganache:

@@ -104,17 +104,16 @@ class Mirror:
                     block_hash = EXCLUDED.block_hash, block_time = EXCLUDED.block_time"""),
             place,
         )
-        if can_be_undone:
-            await conn.execute(
-                text("""
-                    INSERT INTO mirror_checkpoint (currency, block_number, block_hash, block_time)
-                    VALUES (:currency, :number, :hash, :time)"""),
-                place,
-            )
-            if to.number % _PRUNE_EVERY == 0:
-                await self._prune(conn)
-        else:
+        if not can_be_undone:
             await self._forget_undo(conn)
+        await conn.execute(
+            text("""
+                INSERT INTO mirror_checkpoint (currency, block_number, block_hash, block_time)
+                VALUES (:currency, :number, :hash, :time)"""),
+            place,
+        )
+        if to.number % _PRUNE_EVERY == 0:
+            await self._prune(conn)
 
     async def checkpoints(self, conn: AsyncConnection) -> list[Cursor]:
         """Where the mirror can go back to, newest first; the first is the cursor itself."""
@@ -297,4 +296,4 @@ def _city_won(row: Any, citizen: int) -> int:
     """M-4. `row.tiers` is the one byte of the roll that holds the citizen."""
     tier = roll_tier(row.tiers, citizen & 1) if row.tiers else 0
     amount: int = row.tier_amounts[tier - 1] if tier else 0
-    return amount + row.credits - row.spent
+    return amount + int(row.credits) - int(row.spent)

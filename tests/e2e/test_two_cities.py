@@ -18,7 +18,7 @@ import pytest
 from gateway.engine.ports import free_port
 from tests.e2e.city import PIN, ROOT, Api, Citizen, City, Merchant, wait_until
 
-ONE, OTHER = "dongbaek", "camellia2"
+ONE, OTHER = "dongbaek", "chunsa"
 OTHER_ACCOUNT, OTHER_BANK = "202-2026-0002-07", "011"
 CHARGE_WON = 100_000
 
@@ -147,10 +147,10 @@ def _city_files(folder: Path) -> Path:
     (cities / f"{ONE}.toml").write_text(text)
     for old, new in (
         (f'code = "{ONE}"', f'code = "{OTHER}"'),
-        ('bank_code_name = "DONGBAEK"', 'bank_code_name = "CAMELLIA2"'),
+        ('bank_code_name = "DONGBAEK"', 'bank_code_name = "CHUNSA"'),
         ("동백전", "카멜리아"),
         ("Dongbaekjeon", "Camellia Won"),
-        ('symbol = "DBJ"', 'symbol = "CW2"'),
+        ('symbol = "DBJ"', 'symbol = "CHW"'),
         (
             'bank_code = "032", number = "101-2026-0001-07"',
             f'bank_code = "{OTHER_BANK}", number = "{OTHER_ACCOUNT}"',

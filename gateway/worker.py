@@ -135,9 +135,17 @@ class Worker:
             await desk.mined(submit.BATCH, reference, seconds=_BATCH_SECONDS)
             return True
 
+        async def citizens() -> bool:
+            reference = await submit.register_citizens(m, desk)
+            if reference is None:
+                return False
+            # As with batches: those who join meanwhile share the next transaction.
+            await desk.mined(submit.REGISTER_CITIZENS, reference, seconds=_BATCH_SECONDS)
+            return True
+
         async def others() -> bool:
             done = False
-            for step in (submit.register_citizens, submit.register_merchants, submit.issue, submit.refund):
+            for step in (submit.register_merchants, submit.issue, submit.refund):
                 done = await step(m, desk) or done
             for cycle in await settle.unfinished(m):
                 done = await settle.advance(m, desk, place.bank, cycle) or done
@@ -152,11 +160,12 @@ class Worker:
 
         for name, step, seconds in (
             ("batches", batches, _IDLE_SECONDS),
+            ("citizens", citizens, _IDLE_SECONDS),
             ("others", others, _IDLE_SECONDS),
             ("bank", bank_files, _BANK_SECONDS),
             ("schedule", schedule, _SCHEDULE_SECONDS),
         ):
-            event = work.subscribe(m.code) if name in ("batches", "others") else asyncio.Event()
+            event = work.subscribe(m.code) if name in ("batches", "citizens", "others") else asyncio.Event()
             task = asyncio.create_task(_loop(f"{m.code} {name}", step, event, seconds))
             self.tasks.append(task)
 

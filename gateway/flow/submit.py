@@ -77,8 +77,8 @@ async def batch(m: Municipality, desk: Desk, most: int = MOST_ORDERS) -> str | N
     return reference
 
 
-async def register_citizens(m: Municipality, desk: Desk) -> bool:
-    """Send waiting citizens to the registrar. Whether there were any."""
+async def register_citizens(m: Municipality, desk: Desk) -> str | None:
+    """Send waiting citizens to the registrar. Returns the transaction's reference, None when nobody waits."""
     async with m.engine.begin() as connection:
         rows = (
             await connection.execute(
@@ -94,7 +94,7 @@ async def register_citizens(m: Municipality, desk: Desk) -> bool:
             )
         ).all()
         if not rows:
-            return False
+            return None
         reference = f"{rows[0].member}-{uuid.uuid4().hex[:8]}"
         entries = [(row.wallet, row.district, row.cohort) for row in rows]
         await desk.register_citizens(connection, entries, reference)
@@ -104,7 +104,7 @@ async def register_citizens(m: Municipality, desk: Desk) -> bool:
             .values(registration=reference)
         )
     desk.committed(connection)
-    return True
+    return reference
 
 
 async def register_merchants(m: Municipality, desk: Desk) -> bool:

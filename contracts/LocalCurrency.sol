@@ -179,14 +179,14 @@ contract LocalCurrency is ILocalCurrency, Modular, ERC20PermitUpgradeable {
     /// @inheritdoc ILocalCurrency
     function detectTransferRestriction(address from, address to, uint256 amount) public view returns (uint8 code) {
         if (paused) return uint8(Restriction.Paused);
-        if (isPlatformAccount[from] && isPlatformAccount[to]) return uint8(Restriction.None);
+        if (_isCitysOwn(from, to)) return uint8(Restriction.None);
         (IParticipants.Kind fromKind, uint32 giver) = PARTICIPANTS.holderOf(from);
         (IParticipants.Kind toKind, uint32 receiver) = PARTICIPANTS.holderOf(to);
         if (fromKind != IParticipants.Kind.Citizen || toKind != IParticipants.Kind.Citizen) {
             return uint8(Restriction.NotAllowed);
         }
         if (!_isActive(giver) || !_isActive(receiver)) return uint8(Restriction.CitizenFrozen);
-        if (balanceOf(to) + amount > _caps.holding) return uint8(Restriction.HoldingCap);
+        if (from != to && balanceOf(to) + amount > _caps.holding) return uint8(Restriction.HoldingCap);
         if (_thisMonth(giver).given + amount > _caps.gift) return uint8(Restriction.GiftCap);
         return uint8(Restriction.None);
     }
@@ -206,8 +206,13 @@ contract LocalCurrency is ILocalCurrency, Modular, ERC20PermitUpgradeable {
 
     /// @dev `transfer` and `transferFrom` end here: a gift, or a move between platform accounts (O-6, O-7).
     function _update(address from, address to, uint256 amount) internal override whenNotPaused {
-        if (!(isPlatformAccount[from] && isPlatformAccount[to])) _recordGift(from, to, amount);
+        if (!_isCitysOwn(from, to)) _recordGift(from, to, amount);
         super._update(from, to, amount);
+    }
+
+    /// @dev A module counts what it receives, and gives only what it counted: it is paid by its own verbs.
+    function _isCitysOwn(address from, address to) private view returns (bool) {
+        return isPlatformAccount[from] && isPlatformAccount[to] && !isModule(to);
     }
 
     function _recordGift(address from, address to, uint256 amount) private {

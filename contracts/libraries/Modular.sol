@@ -37,7 +37,7 @@ abstract contract Modular is AccessManagedUpgradeable, UUPSUpgradeable {
         emit ModuleSet(module, allowed);
     }
 
-    function isModule(address account) external view returns (bool) {
+    function isModule(address account) public view returns (bool) {
         return _modular().modules[account];
     }
 

@@ -23,6 +23,7 @@ from gateway.chain.events import RollGranted
 from gateway.chain.locks import DATABASE_AWAY
 from gateway.chain.node import Node, log_filter, unhex
 from gateway.chain.repair import Repairer
+from gateway.chain.tasks import end
 
 if TYPE_CHECKING:
     from gateway.store.mirror import Cursor, Mirror
@@ -98,9 +99,7 @@ class Indexer:
     async def stop(self) -> None:
         """End after the step at hand was rolled back."""
         if self._task:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await end(self._task)
             self._task = None
 
     def wake(self) -> None:

@@ -25,6 +25,8 @@ Block = int | str
 WRITES: Final = frozenset({"eth_sendRawTransaction"})
 MAX_BATCH: Final = 500
 """Calls in one HTTP request; nodes refuse or split more (Besu's default is 1,024)."""
+MAX_BYTES: Final = 1_000_000
+"""Of raw transactions in one HTTP request; in hexadecimal it is twice that."""
 
 _READ_ATTEMPTS: Final = 4
 _FIRST_PAUSE_SECONDS: Final = 0.05
@@ -145,7 +147,16 @@ class Node:
 
         Never repeated here. Raises NodeUnreachable: then any of them may have arrived.
         """
-        return await self.batch([("eth_sendRawTransaction", ("0x" + raw.hex(),)) for raw in raws])
+        results: list[str | NodeRefused] = []
+        portion: list[tuple[str, Sequence[Any]]] = []
+        size = 0
+        for raw in raws:
+            if portion and size + len(raw) > MAX_BYTES:
+                results += await self.batch(portion)
+                portion, size = [], 0
+            portion.append(("eth_sendRawTransaction", ("0x" + raw.hex(),)))
+            size += len(raw)
+        return results + await self.batch(portion)
 
     async def receipts(self, hashes: Sequence[bytes]) -> list[dict[str, Any] | None]:
         """The receipts of transactions; None for each that is not mined."""

@@ -25,6 +25,7 @@ from gateway.chain.node import Node
 from gateway.chain.outcome import Mined, see_mined
 from gateway.chain.refusals import Refusal, classify
 from gateway.chain.repair import Repairer
+from gateway.chain.tasks import end
 
 if TYPE_CHECKING:
     from gateway.store.outbox import Outbox, OutboxEntry
@@ -40,7 +41,6 @@ _AGAIN_SECONDS: Final = 5.0
 _SOON_SECONDS: Final = 0.5
 _NOTE_SECONDS: Final = 1.0
 _QUEUED_AT_ONCE: Final = 200
-_SEND_BYTES: Final = 1_000_000
 _REFUSALS_BEFORE_GIVING_UP: Final = 5
 
 
@@ -96,9 +96,7 @@ class Relayer:
     async def stop(self) -> None:
         """End, and give the account back. What is not mined stays in the outbox."""
         if self._task:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await end(self._task)
             self._task = None
         if self._lock:
             await self._lock.release()
@@ -288,12 +286,11 @@ class Relayer:
         due.sort(key=lambda entry: entry.nonce or 0)
         if any(entry.id in self._sent for entry in due):
             await self._repairer.look()  # nodes do not usually forget a transaction
-        for portion in _portions(due):
-            results = await self._node.send_raw([entry.raw or b"" for entry in portion])
-            for entry, result in zip(portion, results, strict=True):
-                self._sent[entry.id] = now
-                if isinstance(result, NodeRefused):
-                    await self._refused(entry, result)
+        results = await self._node.send_raw([entry.raw or b"" for entry in due])
+        for entry, result in zip(due, results, strict=True):
+            self._sent[entry.id] = now
+            if isinstance(result, NodeRefused):
+                await self._refused(entry, result)
         return True
 
     async def _refused(self, entry: OutboxEntry, refused: NodeRefused) -> None:
@@ -400,17 +397,3 @@ class Relayer:
 def _hash(entry: OutboxEntry) -> bytes:
     assert entry.tx_hash is not None
     return entry.tx_hash
-
-
-def _portions(entries: Sequence[OutboxEntry]) -> Iterable[list[OutboxEntry]]:
-    """The entries in order, split so that one request stays below what nodes take."""
-    portion: list[OutboxEntry] = []
-    size = 0
-    for entry in entries:
-        if portion and size + len(entry.raw or b"") > _SEND_BYTES:
-            yield portion
-            portion, size = [], 0
-        portion.append(entry)
-        size += len(entry.raw or b"")
-    if portion:
-        yield portion

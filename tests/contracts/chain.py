@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta, timezone
@@ -13,6 +14,11 @@ from typing import Any
 
 import brownie
 from brownie import web3
+from web3.middleware import Web3Middleware
+from web3.types import MakeRequestFn, RPCEndpoint, RPCResponse
+
+SENDING = ("eth_sendTransaction", "eth_sendRawTransaction")
+MINED_SECONDS = 60.0
 
 KST = timezone(timedelta(hours=9))
 
@@ -23,6 +29,40 @@ def rpc(method: str, *arguments: object) -> Any:
     if "result" not in answer:
         raise RuntimeError(f"{method}: {answer.get('error')}")
     return answer["result"]
+
+
+class Mined(Web3Middleware):
+    """A transaction's hash comes back when its receipt is there.
+
+    Brownie asks at once, sleeps a second if it is too early, and holds a transaction for lost when the
+    sender's nonce has moved and the receipt is not there yet: in Anvil there is a moment between the two.
+    """
+
+    NAME = "mined"
+
+    def wrap_make_request(self, make_request: MakeRequestFn) -> MakeRequestFn:
+        def send(method: RPCEndpoint, params: Any) -> RPCResponse:
+            answer = make_request(method, params)
+            if method in SENDING and "result" in answer:
+                self._wait(make_request, answer["result"])
+            return answer
+
+        return send
+
+    @staticmethod
+    def _wait(make_request: MakeRequestFn, transaction: Any) -> None:
+        deadline = time.monotonic() + MINED_SECONDS
+        while not make_request(RPCEndpoint("eth_getTransactionReceipt"), [transaction]).get("result"):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{transaction} was not mined")
+            time.sleep(0.001)
+
+
+def wait_for_receipts() -> None:
+    """Puts `Mined` between brownie and the node, once."""
+    onion = web3.middleware_onion
+    if Mined.NAME not in onion:
+        onion.inject(Mined, Mined.NAME, layer=0)
 
 
 @contextmanager

@@ -8,14 +8,16 @@ from collections.abc import Iterator
 import pytest
 from brownie import web3
 
-from tests.contracts.chain import undone
+from tests.contracts.chain import undone, wait_for_receipts
 from tests.contracts.city import City
+from tests.contracts.deploying import NAMES
 
 _deployed: list[City] = []
 
 
 def deployed_city() -> City:
     """The municipality on the chain, deployed when it is not there (another test may reset the chain)."""
+    wait_for_receipts()
     if not _deployed or not web3.eth.get_code(_deployed[0].payments.address):
         _deployed[:] = [City.deployed()]
     return _deployed[0]

@@ -1,4 +1,4 @@
-"""Deploys one municipality the short way: implementations, proxies, roles and modules from `scripts.lib.roles`."""
+"""Deploys one municipality the short way, with roles and modules from `scripts.lib.roles`."""
 
 from __future__ import annotations
 

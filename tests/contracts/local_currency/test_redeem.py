@@ -14,9 +14,8 @@ NOBODY = "0x" + "00" * 20
 
 def permit(city: City, signer: Wallet, owner: str, won: int, deadline: int = FAR):
     """ERC-2612: the signer's consent that the settler spends `won` of the owner's money."""
-    members = dict.fromkeys(("owner", "spender"), "address") | dict.fromkeys(
-        ("value", "nonce", "deadline"), "uint256"
-    )
+    members = {"owner": "address", "spender": "address", "value": "uint256"}
+    members |= {"nonce": "uint256", "deadline": "uint256"}
     spender, nonce = holder(Role.SETTLER).address, city.currency.nonces(owner)
     values = {"owner": owner, "spender": spender, "value": won, "nonce": nonce, "deadline": deadline}
     signature = signer.sign_digest(city.digest("Dongbaek", city.currency, "Permit", members, values))

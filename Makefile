@@ -93,8 +93,9 @@ when = @if [ -d $(1) ]; then echo '$(2)'; $(2); else echo 'nothing in $(1) yet';
 compile: setup # What changed; silent when nothing did
 	@$(BROWNIE) compile
 
-abi: compile ## Write deployments/abi from the contracts
+abi: compile ## Write deployments/abi and deployments/storage from the contracts
 	$(VENV)/python tools/export_abi.py
+	$(VENV)/python tools/storage_layout.py
 
 # --- reading over ----------------------------------------------------------------------------------------
 
@@ -111,6 +112,7 @@ lint: compile ## Style, types, import rules, sizes, stale files
 	$(VENV)/python tools/check_tree.py
 	$(FORGE) fmt --check contracts
 	$(VENV)/python tools/export_abi.py --check
+	$(VENV)/python tools/storage_layout.py --check
 
 format: setup ## Put every source in its shape
 	$(VENV)/ruff check --fix --exit-zero $(SOURCES)

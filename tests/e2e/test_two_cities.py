@@ -140,10 +140,14 @@ def test_operators_see_each_city_apart(platform: TwoCities) -> None:
 
 
 def _city_files(folder: Path) -> Path:
-    """The demo city's file, and a second one with a name, code and account of its own."""
+    """The demo city's file, and a second one with a name, code and account of its own.
+
+    Without the upgrader's delay: the Directory would take the second city only after two days.
+    """
     cities = folder / "cities"
     cities.mkdir()
     text = (ROOT / "cities" / f"{ONE}.toml").read_text()
+    text = text.replace("upgrader_delay_seconds = 172_800", "upgrader_delay_seconds = 0")
     (cities / f"{ONE}.toml").write_text(text)
     for old, new in (
         (f'code = "{ONE}"', f'code = "{OTHER}"'),

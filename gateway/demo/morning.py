@@ -53,6 +53,7 @@ _NAMES = ("participants", "currency", "programmes", "cashback", "payments", "set
 async def issue_to_the_treasury(day: Day) -> None:
     """The city's own money arrives, and is issued against its reference once."""
     world, story = day.world, day.story
+    world.go_to(world.today(9, 10))
     story.chapter(world.clock(), "The city's money")
     accounts = [
         {"number": "200-2026-0000-01", "holder": "Busan Metropolitan City", "balance_won": 500_000_000},
@@ -77,6 +78,7 @@ async def issue_to_the_treasury(day: Day) -> None:
 async def register_merchants(day: Day) -> None:
     """Fifty shops at the registrar's desk."""
     world, story = day.world, day.story
+    world.go_to(world.today(9, 30))
     story.chapter(world.clock(), "Fifty shops")
     desk = Device(world, 60_000, {"Authorization": f"Bearer {world.operator_token}"})
 
@@ -129,6 +131,7 @@ def _accepts(shop: Merchant) -> str:
 async def let_citizens_join(day: Day) -> None:
     """A thousand phones, a thousand codes."""
     world, story = day.world, day.story
+    world.go_to(world.today(10, 0))
     story.chapter(world.clock(), "A thousand citizens join")
     hasty, rest = day.citizens[5:15], day.citizens[:5] + day.citizens[15:]
     with story.progress("a code by SMS, a wallet, a PIN", len(day.citizens)) as advance:
@@ -152,6 +155,7 @@ async def let_citizens_join(day: Day) -> None:
 async def charge(day: Day) -> None:
     """Bank transfers become own money, each once."""
     world, story = day.world, day.story
+    world.go_to(world.today(10, 40))
     story.chapter(world.clock(), "Everybody charges")
     draw = random.Random(cast.SEED + 2)
     hero, over = day.citizens[0], day.citizens[4]

@@ -25,6 +25,7 @@ RELIEF: Final = 1
 async def relief(day: Day) -> None:
     """A programme, an opt-in list with mistakes, and what became of each line."""
     world, story = day.world, day.story
+    world.go_to(world.today(11, 15))
     story.chapter(world.clock(), "Chuseok relief for those who asked for it")
     await world.script(
         "programme", "main", "--label", "Chuseok relief 2026", "--first-day", "2026-09-23", "--last-day",
@@ -73,13 +74,13 @@ def _write_list(day: Day, file: Any) -> set[int]:
     lines = [f"{citizen.citizen},{citizen.household}" for citizen in chosen]
     doubled = chosen[-1]
     wrong = {
-        100: "99999,2",  # nobody
-        150: f"{doubled.citizen},1",  # and once more at the end
-        200: "seven,1",
-        250: f"{chosen[5].citizen}",
-        300: f"{day.citizens[2].citizen},9",  # no such tier
-        350: '=cmd|"/c calc",1',
-        400: "0,1",
+        12: "99999,2",  # nobody
+        30: f"{doubled.citizen},1",  # and once more at the end
+        57: "seven,1",
+        88: f"{chosen[5].citizen}",
+        104: f"{day.citizens[2].citizen},9",  # no such tier
+        131: '=cmd|"/c calc",1',
+        160: "0,1",
     }
     for number, line in sorted(wrong.items()):
         lines.insert(number - 2, line)
@@ -94,6 +95,7 @@ def _write_list(day: Day, file: Any) -> set[int]:
 async def campaign(day: Day) -> None:
     """Cashback for the days around Chuseok."""
     world, story = day.world, day.story
+    world.go_to(world.today(11, 40))
     story.chapter(world.clock(), "A campaign: 10 % back at small shops, 8 % at middling ones")
     await world.script(
         "cashback", "main", "--label", "Chuseok 2026", "--first-day", "2026-09-21",
@@ -151,6 +153,7 @@ async def one_payment(day: Day) -> None:
 async def lunch(day: Day) -> None:
     """Several hundred payments by many phones and tills at once."""
     world, story = day.world, day.story
+    world.go_to(world.today(12, 10))
     story.chapter(world.clock(), f"Lunch: {PAYMENTS} payments, many at once")
     plan = list(_plan(day))
 

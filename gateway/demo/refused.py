@@ -40,6 +40,7 @@ async def pay_before_registered(day: Day, hasty: list[Citizen], advance: Advance
 async def try_everything(day: Day) -> None:
     """The refusals chapter."""
     world, story = day.world, day.story
+    world.go_to(world.today(14, 0))
     story.chapter(world.clock(), "What is refused, and why")
     payer, shop = day.citizens[1], day.merchants[0]
     poor = min(day.citizens[20:], key=lambda citizen: citizen.charged + citizen.relief)

@@ -44,7 +44,7 @@ class World:
             "CAMELLIA_STATE": str(self.state),
             "CAMELLIA_CLOCK_FILE": str(self.clock_file),
             "CAMELLIA_DEPLOYMENTS": str(self.state / "deployments"),
-            "CAMELLIA_ANONYMOUS_LIMIT": "2,60",  # as in production: everybody here has an address of their own
+            "CAMELLIA_ANONYMOUS_LIMIT": "2,60",  # as in production: everybody here has an own address
             "PYTHONWARNINGS": "ignore",
         }
         (self.state / "deployments").mkdir()

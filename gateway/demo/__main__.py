@@ -11,7 +11,7 @@ import time
 import traceback
 from pathlib import Path
 
-from gateway.demo import afternoon, audit, cast, evening, morning, noon, refused
+from gateway.demo import afternoon, audit, cast, evening, morning, noon, refused, thief
 from gateway.demo.day import Day
 from gateway.demo.story import Story
 from gateway.demo.world import World
@@ -32,6 +32,7 @@ async def _live(day: Day) -> None:
     await refused.ask_twice(day)
     await noon.several_hands(day)
     await refused.try_everything(day)
+    await thief.try_to_steal(day)
     await afternoon.refunds(day)
     await evening.close_the_cycle(day)
     await evening.monday(day)

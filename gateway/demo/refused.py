@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import binascii
-import json
 import re
 import uuid
 from datetime import timedelta
 from typing import Final
 
-from eth_account import Account
-
 from gateway.demo.day import Day, Refusal
+from gateway.demo.desk import Desk
 from gateway.demo.people import Answer, Citizen, Merchant
-from gateway.demo.rpc import calldata
 from gateway.demo.story import Advance, won
 from gateway.demo.world import CITY
 
@@ -80,10 +77,6 @@ async def try_everything(day: Day) -> None:
     tried = {refusal.found for refusal in day.refusals}
     missing = [reason for reason in (*BY_A_CLIENT, *BY_THE_CITY) if reason not in tried]
     story.none_of("every reason that a client or the city can cause was given", missing)
-    story.say(
-        "[dim]Not to be caused from outside: BAD_SIGNATURE (wallet keys never leave the gateway), "
-        "CARD_NOT_ENABLED and OVER_CARD_LIMIT (no card is issued yet). The contract tests produce them.[/]"
-    )
     await _pin(day)
 
 
@@ -95,14 +88,14 @@ async def _by_the_city(day: Day, payer: Citizen, shop: Merchant) -> None:
     _note(day, "anything while the currency is paused", "PAUSED", await payer.pay_code(shop.qr, 3_000))
     await world.script("pause", "unpause")
     frozen, suspended = day.citizens[30], day.merchants[45]
-    desk = RegistrarsDesk(day)
-    await desk.send("setCitizenStatus(uint32,uint8)", frozen.citizen, BLOCKED)
-    await desk.send("setMerchantStatus(uint32,uint8)", suspended.merchant, BLOCKED)
+    desk, register = Desk(world, "registrar"), day.contract("participants").address
+    await desk.send(register, "setCitizenStatus(uint32,uint8)", frozen.citizen, BLOCKED)
+    await desk.send(register, "setMerchantStatus(uint32,uint8)", suspended.merchant, BLOCKED)
     await world.caught_up()
     _note(day, "a frozen citizen", "CITIZEN_FROZEN", await frozen.pay_code(shop.qr, 3_000))
     _note(day, "a suspended shop", "MERCHANT_SUSPENDED", await payer.pay_code(suspended.qr, 3_000))
-    await desk.send("setCitizenStatus(uint32,uint8)", frozen.citizen, ACTIVE)
-    await desk.send("setMerchantStatus(uint32,uint8)", suspended.merchant, ACTIVE)
+    await desk.send(register, "setCitizenStatus(uint32,uint8)", frozen.citizen, ACTIVE)
+    await desk.send(register, "setMerchantStatus(uint32,uint8)", suspended.merchant, ACTIVE)
     await world.caught_up()
     answer = await frozen.pay_code(suspended.qr, 1_000)
     day.story.check("both are released again, and the one pays the other", answer.status == 201, answer.body)
@@ -137,34 +130,6 @@ def _forged(qr: str, merchant: str) -> str:
     changed = re.sub(r"(01\d\d" + CITY + r")02\d\d\d+", rf"\g<1>02{len(merchant):02d}{merchant}", inner)
     text = qr[:at] + f"26{len(changed):02d}{changed}" + qr[at + 4 + len(inner) : -4]
     return f"{text}{binascii.crc_hqx(text.encode(), 0xFFFF):04X}"
-
-
-class RegistrarsDesk:
-    """The registrar, who signs by hand with the role's key while the gateway uses it too."""
-
-    def __init__(self, day: Day) -> None:
-        self._day = day
-        keys = day.world.state / "keys"
-        stored = json.loads((keys / "registrar.json").read_text())
-        self._account = Account.from_key(Account.decrypt(stored, (keys / "passphrase").read_text().strip()))
-
-    async def send(self, function: str, *arguments: int) -> None:
-        """One transaction, mined. Raises TimeoutError."""
-        node = self._day.world.node
-        to = self._day.contract("participants").address
-        signed = self._account.sign_transaction(
-            {
-                "chainId": int(node.call("eth_chainId"), 16),
-                "nonce": int(node.call("eth_getTransactionCount", self._account.address, "pending"), 16),
-                "to": bytes.fromhex(to[2:]),
-                "value": 0,
-                "gas": 200_000,
-                "gasPrice": 0,
-                "data": calldata(function, *arguments),
-            }
-        )
-        sent = node.call("eth_sendRawTransaction", "0x" + bytes(signed.raw_transaction).hex())
-        await self._day.world.until(function, lambda: node.call("eth_getTransactionReceipt", sent))
 
 
 async def ask_twice(day: Day) -> None:

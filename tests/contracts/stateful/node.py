@@ -43,9 +43,11 @@ class PrivateChain:
         words = f"--quiet --port {self.port} --chain-id {CHAIN_ID} --accounts 1 --hardfork shanghai"
         words += f" --gas-limit {BLOCK_GAS} --gas-price 0 --block-base-fee-per-gas 0 --timestamp {GENESIS}"
         words += " --disable-min-priority-fee --no-request-size-limit --auto-impersonate --prune-history"
+        words += " --disable-code-size-limit"  # mutants are compiled without the optimiser
         self._process = subprocess.Popen([binary(), *words.split()], stdout=subprocess.DEVNULL)
         self._http = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         self.requests = 0
+        self.most_gas = 0  # of one transaction
         self.transactions = 0
         self._wait()
 
@@ -80,6 +82,7 @@ class PrivateChain:
         if call.to:
             transaction["to"] = "0x" + call.to.hex()
         receipt: dict[str, Any] = self.ask("eth_sendTransactionSync", {**transaction, "gasPrice": "0x0"})
+        self.most_gas = max(self.most_gas, int(receipt["gasUsed"], 16))
         return receipt
 
     def view(self, sender: bytes, call: Call, at: int | None = None) -> bytes:

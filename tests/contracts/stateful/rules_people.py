@@ -1,4 +1,4 @@
-"""Rules about people and their own money: joining, freezing, rotation, issue, gift, redemption, pause, time."""
+"""Rules about people and their own money: joining to rotation, issue to redemption, pause, time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from gateway.domain.calendar import month_index
 from gateway.domain.keccak import keccak256
 from tests.contracts.stateful.machine import Machine
 from tests.contracts.stateful.model import ACTIVE, BLOCKED, REMOVED, CitizenAccount, Shop
-from tests.contracts.stateful.town import CAPS, CHAIN_ID, key_of, ref, wallet_of
+from tests.contracts.stateful.node import CHAIN_ID
+from tests.contracts.stateful.town import CAPS, key_of, ref, wallet_of
 
 MOST_CITIZENS, MOST_SHOPS = 5, 4
 DAY = 86_400

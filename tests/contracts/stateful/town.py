@@ -105,7 +105,10 @@ class Town:
         """Results of many views (contract, function, *values) in one round trip."""
         calls = [self.call(*view) for view in views]
         time = {"time": hex(self.now)}  # views that depend on it answer for the last block
-        params = [({"to": "0x" + c.to.hex(), "data": "0x" + c.data.hex()}, "latest", {}, time) for c in calls]
+        params: list[tuple[Any, ...]] = [
+            ({"to": "0x" + call.to.hex(), "data": "0x" + call.data.hex()}, "latest", {}, time)
+            for call in calls
+        ]
         answers = self.chain.ask_many("eth_call", params)
         results = []
         for (contract, function, *_), answer in zip(views, answers, strict=True):

@@ -60,7 +60,7 @@ down: setup ## Stop it
 # Folders that have tests of their own kind, and are not run by test-gateway.
 APART := tests/contracts tests/chains tests/gas tests/mutants tests/scripts
 
-.PHONY: test test-contracts test-scripts test-gateway test-chains test-deep gas mutants
+.PHONY: test test-contracts test-scripts test-gateway test-chains test-deep gas gas-check mutants slither
 test: test-contracts test-scripts test-gateway test-chains ## All tests
 
 test-contracts: setup ## Contract tests, in brownie
@@ -75,14 +75,26 @@ test-gateway: setup ## Gateway, engines, simulators, end to end
 test-chains: setup compile ## The same end-to-end path on every chain client
 	$(call when,tests/chains,$(PYTEST) tests/chains)
 
-test-deep: setup ## Stateful contract tests, at length
-	CAMELLIA_DEEP=1 $(BROWNIE) test tests/contracts --network camellia-test -m stateful
+# The stateful tests and the gas measurements have chains of their own: brownie's calls would take hours.
+test-deep: compile ## Stateful contract tests, at length
+	CAMELLIA_DEEP=1 $(PYTEST) --noconftest tests/contracts/stateful -m stateful
 
-gas: setup ## Measure gas and write docs/gas.md
-	$(BROWNIE) test tests/gas --network camellia-test
+gas: compile ## Measure gas and write docs/gas.md
+	CAMELLIA_WRITE=1 $(PYTEST) tests/gas
 
-mutants: setup ## Plant faults in the contracts; every one must be caught
+gas-check: compile ## Fail if docs/gas.md is not what the contracts cost
+	$(PYTEST) tests/gas
+
+mutants: compile ## Plant faults in the contracts; every one must be caught
 	$(VENV)/python tests/mutants/run.py
+
+.venv-slither/.installed: requirements-slither.lock
+	$(PYTHON) -m venv --clear .venv-slither
+	.venv-slither/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-slither.lock
+	@touch $@
+
+slither: setup .venv-slither/.installed ## Static analysis of the contracts; writes docs/slither.md
+	$(VENV)/python tools/slither_check.py
 
 # Runs a command if its folder is there: $(call when,folder,command)
 when = @if [ -d $(1) ]; then echo '$(2)'; $(2); else echo 'nothing in $(1) yet'; fi
@@ -126,7 +138,7 @@ check-gateway-install: ## Check that the gateway installs without brownie
 
 .PHONY: clean help
 clean: ## Remove what can be made again; keeps .camellia, where a city's money may be
-	rm -rf .venv node_modules .solcx .home build reports cache out *.egg-info
+	rm -rf .venv .venv-slither node_modules .solcx .home build reports cache out *.egg-info
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 help: ## This list

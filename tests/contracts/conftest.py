@@ -33,14 +33,5 @@ def city() -> Iterator[City]:
 
 def _shared(city: City) -> dict[int, object]:
     """What a copy keeps in common: brownie's contracts have no state of their own."""
-    names = (
-        "manager",
-        "participants",
-        "currency",
-        "programmes",
-        "cashback",
-        "settlement",
-        "payments",
-        "directory",
-    )
-    return {id(getattr(city, name)): getattr(city, name) for name in names}
+    contracts = map(city.contract, ("AccessManager", "Directory", *NAMES))
+    return {id(contract): contract for contract in contracts}

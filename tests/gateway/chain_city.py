@@ -153,7 +153,7 @@ async def transact(node: Node, account: RoleAccount, chain_id: int, *calls: Call
     for result in await node.send_raw([transaction.raw for transaction in signed]):
         if isinstance(result, Exception):
             raise result
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         receipts = await node.receipts([transaction.hash for transaction in signed])
         if all(receipts):

@@ -48,8 +48,8 @@ async def chain_books(city: TestCity, cycles: tuple[int, ...] = ()) -> Books:
         assert profile
         place = (profile.wallet.hex(), profile.status, profile.district, profile.cohort)
         books[f"citizen {citizen}"] = place
-        credit, month, _ = await read("Cashback", "accountOf", citizen)
-        books[f"cashback {citizen}"] = (credit, month) if credit or month else None
+        account = await read("Cashback", "accountOf", citizen)
+        books[f"cashback {citizen}"] = tuple(account) if any(account) else None
         books[f"card {citizen}"] = (await read("Payments", "cardOf", citizen))[0]
         for programme in range(1, programmes + 1):
             status, _ = await read("Programmes", "totalsOf", programme)
@@ -95,7 +95,7 @@ async def mirror_books(conn: AsyncConnection, mirror: Mirror) -> Books:
     (city,) = await rows("city")
     books |= {"issued": city.issued, "redeemed": city.redeemed, "float": city.float_left}
     books |= {"active campaign": city.active_campaign, "accepted bands": city.accepted_bands}
-    accounts = {r.citizen: (r.credit, r.month) for r in await rows("cashback")}
+    accounts = {r.citizen: (r.credit, r.month, r.base) for r in await rows("cashback")}
     for r in await rows("citizen"):
         books[f"citizen {r.citizen}"] = (r.wallet.hex(), r.status, r.district, r.cohort)
         books[f"card {r.citizen}"] = r.card_limit

@@ -4,7 +4,7 @@ import dataclasses
 import json
 
 import pytest
-from eth_abi import encode
+from eth_abi.abi import encode
 from web3 import Web3
 
 from gateway.chain.abi import load_abi

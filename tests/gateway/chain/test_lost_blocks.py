@@ -61,15 +61,15 @@ class Crashing:
         self.told[reference] = await self.side.carry_out(role, call, reference)
         return self.told[reference]
 
-    async def traffic(self, first: int, count: int) -> None:
+    async def traffic(self, first: int, count: int, expires_in: int = 2) -> None:
         """Charges and payments that depend on each other, of two role accounts in turn."""
         for number in range(first, first + count):
             issue = self.city.contracts.issue(1 + number % 3, 10_000, self.city.ref())
             await self.do("issuer", issue, f"issue {number}")
             at = int(time.time())
             orders = [
-                self.city.order(1 + number % 3, 1 + number % 2, 7_000 + number, expires_at=at + 2),
-                self.city.order(1 + number % 3, 1, 900_000, expires_at=at + 2),  # refused
+                self.city.order(1 + number % 3, 1 + number % 2, 7_000 + number, expires_at=at + expires_in),
+                self.city.order(1 + number % 3, 1, 900_000, expires_at=at + expires_in),  # refused
             ]
             await self.do("gateway", self.city.contracts.submit_batch(orders), f"batch {number}")
 
@@ -222,6 +222,25 @@ async def test_an_outcome_that_differs_raises_the_alarm(crashing: Crashing):
     assert receipt
     reasons = [record.reason.name for record in batch_of(crashing.city, receipt["logs"]).records]
     assert reasons == ["EXPIRED_ORDER", "EXPIRED_ORDER"]
+
+
+async def test_records_with_another_time_are_told_apart_from_other_outcomes(crashing: Crashing):
+    """The money moved as before, but receipts that people hold prove records of another root."""
+    side = crashing.side
+    await crashing.traffic(0, 1)
+    crashing.stop_dumps()
+    await crashing.traffic(1, 1, expires_in=3600)
+    before = await chain_books(crashing.city)
+    await side.stop()
+    crashing.kill_chain()
+    await asyncio.sleep(1.5)
+    await crashing.restart_chain()
+    side.repairer._block_times = None
+    report = await side.repairer.repair()
+    assert report and report.different == ()
+    assert report.records_changed == ((await side.entry("batch 1")).id,)
+    after = await chain_books(crashing.city)
+    assert {key for key in before if before[key] != after[key]} == {"batch 2"}
 
 
 async def test_an_action_of_an_admin_script_that_was_lost_is_waited_for(crashing: Crashing):

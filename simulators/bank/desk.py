@@ -34,8 +34,8 @@ class Desk:
         self._processed = inbound / "processed"
         self._outbound = outbound
         self._log = structlog.get_logger()
-        for folder in (self._processed, outbound):
-            folder.mkdir(parents=True, exist_ok=True)
+        for folder in (inbound, self._processed, outbound):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def round(self) -> Round:
         """One round. A file is moved after it was booked: after a crash it is read again, and then its

@@ -81,7 +81,8 @@ async def receive(exchange: FileExchange, handle: Callable[[str, bytes], Awaitab
 
 
 class FolderExchange:
-    """A FileExchange over two local folders, which are made if they are missing."""
+    """A FileExchange over two local folders, made if they are missing: for their owner alone, since the
+    files name people and their accounts."""
 
     def __init__(self, outbox: Path, inbox: Path, max_bytes: int = MAX_INBOUND_BYTES) -> None:
         self._outbox = outbox
@@ -90,7 +91,7 @@ class FolderExchange:
         self._quarantine = inbox / "quarantine"
         self._max_bytes = max_bytes
         for folder in (outbox, inbox, self._processed, self._quarantine):
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     async def put(self, name: str, data: bytes) -> None:
         await asyncio.to_thread(self._put, name, data)

@@ -30,6 +30,12 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.is_file())
 
 
+async def test_the_folders_are_their_owners_alone(exchange: FolderExchange, tmp_path: Path) -> None:
+    """A payout file names shopkeepers and their accounts."""
+    for folder in ("out", "in", "in/processed", "in/quarantine"):
+        assert (tmp_path / folder).stat().st_mode & 0o077 == 0, folder
+
+
 async def test_put(exchange: FolderExchange, tmp_path: Path) -> None:
     kept: FileExchange = exchange  # the protocol is met
     await kept.put("pain001-1.xml", b"one")

@@ -21,7 +21,7 @@ async def open_the_city(day: Day) -> None:
     world, story = day.world, day.story
     story.chapter("09:00", "The city opens its currency")
     story.say("A fresh folder, a PostgreSQL and a chain of its own; nothing is installed by hand.")
-    await asyncio.to_thread(world.start_engines)
+    await world.start_engines()
     for script, function, words in (
         ("keys", "main", ()),
         ("deploy", "main", (CITY,)),

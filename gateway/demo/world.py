@@ -64,11 +64,10 @@ class World:
 
     # --- life ---------------------------------------------------------------------------------
 
-    def start_engines(self) -> None:
-        """PostgreSQL and the chain, both in the morning of the demo's day. Raises EngineError."""
+    async def start_engines(self) -> None:
+        """PostgreSQL and the chain, in the morning of the demo's day. Raises CommandFailed."""
         self.clock_file.write_text(str(int(MORNING.timestamp() - time.time())))
-        os.environ["CAMELLIA_CLOCK_FILE"] = str(self.clock_file)
-        self._engines.start()
+        await self._run([sys.executable, "-m", "gateway.engine", "up"])
         self.node = Node(self._engines.rpc_url)
         self.env["CAMELLIA_RPC_URL"] = self._engines.rpc_url
         self.env["CAMELLIA_DATABASE_URL"] = self._engines.database_url

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Path, Query
 from sqlalchemy.engine import Row
 
 from gateway.api import access, schemas
@@ -73,7 +73,11 @@ async def make_order(
     responses=documented("unauthenticated", "not-allowed"),
     summary="Was this order paid?",
 )
-async def look_up_order(city: access.City, caller: access.MerchantCaller, reference: str) -> schemas.OrderOut:
+async def look_up_order(
+    city: access.City,
+    caller: access.MerchantCaller,
+    reference: Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")],
+) -> schemas.OrderOut:
     """`payment` names the payment that took the order; look it up for its state."""
     row: Any = await codes.order_of(city, caller, reference)
     if row is None:

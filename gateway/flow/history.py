@@ -24,6 +24,7 @@ from gateway.store.people_tables import merchants
 
 MOST_A_PAGE: Final = 100
 _EPOCH: Final = date(1970, 1, 1)
+_BIGINT: Final = 2**63
 
 # Every state in which the merchant had the money, whatever went back since.
 _SOLD: Final = (
@@ -155,6 +156,8 @@ def _read_cursor(cursor: str) -> tuple[int, uuid.UUID]:
         padded = cursor + "=" * (-len(cursor) % 4)
         parts: Sequence[Any] = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
         received_at, payment = parts
-        return int(received_at), uuid.UUID(payment)
-    except (ValueError, TypeError, AttributeError) as error:
+        if type(received_at) is not int or not 0 <= received_at < _BIGINT:
+            raise ValueError("no moment")
+        return received_at, uuid.UUID(payment)
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise Invalid("cursor", "Not a cursor of this list.") from error

@@ -111,6 +111,7 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
             max_overflow=POOL,
             pool_pre_ping=True,  # after the database was away, its old connections are not handed out
             pool_timeout=5,
+            hide_parameters=True,  # an error is logged with its statement, which names no value
         )
         stack.push_async_callback(engine.dispose)
         outcomes = Outcomes(settings.database_url, OUTCOME_CHANNEL)

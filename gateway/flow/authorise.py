@@ -6,6 +6,7 @@ other payments hold is not there for this one, so payments made at the same time
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -45,6 +46,7 @@ class Intent:
 class Hold:
     """What one payment holds, in won."""
 
+    payment: uuid.UUID
     own_won: int
     cashback_won: int
     city_won: Mapping[int, int]
@@ -74,8 +76,7 @@ async def authorise(m: Municipality, connection: AsyncConnection, intent: Intent
         raise Refused(Reason.ZERO_AMOUNT)
     if intent.pass_limit_won is not None and intent.amount_won > intent.pass_limit_won:
         raise Refused(Reason.OVER_PASS_LIMIT)
-    money = await m.mirror.money(connection, intent.citizen)
-    free = available(money, await holds_of(m, connection, intent.citizen))
+    free = available(*await money_and_holds(m, connection, intent.citizen))
     return split_payment(
         intent.amount_won,
         merchant,
@@ -86,17 +87,42 @@ async def authorise(m: Municipality, connection: AsyncConnection, intent: Intent
     )
 
 
+async def money_and_holds(
+    m: Municipality, connection: AsyncConnection, citizen: int
+) -> tuple[CitizenMoney, list[Hold]]:
+    """What a citizen has and what is held of it, both of one moment.
+
+    Each statement sees what was committed before it, and the indexer may commit between two of them: the
+    balance of before and the holds of after it would together promise money twice. So the holds are read on
+    both sides of the balance, until they are the same.
+    """
+    holds = await holds_of(m, connection, citizen)
+    while True:
+        money = await m.mirror.money(connection, citizen)
+        after = await holds_of(m, connection, citizen)
+        if after == holds:
+            return money, holds
+        holds = after
+
+
 async def holds_of(m: Municipality, connection: AsyncConnection, citizen: int) -> list[Hold]:
     """What a citizen's undecided payments hold."""
     rows = await connection.execute(
-        select(payments.c.held_own, payments.c.held_cashback, payments.c.held_city).where(
+        select(payments.c.payment, payments.c.held_own, payments.c.held_cashback, payments.c.held_city)
+        .where(
             payments.c.currency == m.code,
             payments.c.citizen == citizen,
             payments.c.state.in_(HOLDING),
         )
+        .order_by(payments.c.serial)
     )
     return [
-        Hold(row.held_own, row.held_cashback, {int(key): value for key, value in row.held_city.items()})
+        Hold(
+            row.payment,
+            row.held_own,
+            row.held_cashback,
+            {int(key): value for key, value in row.held_city.items()},
+        )
         for row in rows
     ]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from gateway.domain.cashback import is_credit_alive
 from gateway.domain.participants import CitizenStatus
-from gateway.flow.authorise import available, holds_of
+from gateway.flow.authorise import available, money_and_holds
 from gateway.flow.errors import Conflict
 from gateway.flow.municipality import Municipality
 from gateway.flow.sessions import Caller
@@ -38,9 +38,8 @@ async def of_citizen(m: Municipality, caller: Caller) -> Balance:
         raise Conflict("The wallet is being registered: please try again in a moment.")
     now = m.clock.now()
     async with m.engine.connect() as connection:
-        money = await m.mirror.money(connection, caller.chain_id)
+        money, holds = await money_and_holds(m, connection, caller.chain_id)
         rules = await m.mirror.rules(connection)
-        holds = await holds_of(m, connection, caller.chain_id)
     free = available(money, holds)
     alive = is_credit_alive(money.cashback_month, now)
     current = {number for number, programme in rules.programmes.items() if programme.is_open(now)}

@@ -1,7 +1,4 @@
-"""The payment PIN: six digits, hashed with argon2id, and locked after some wrong tries.
-
-A try is taken from the database before the PIN is looked at, so guesses made at the same time count too.
-"""
+"""The payment PIN: six digits, hashed with argon2id, and locked for a while after some wrong tries."""
 
 from __future__ import annotations
 
@@ -12,7 +9,7 @@ from typing import Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
-from sqlalchemy import case, update
+from sqlalchemy import select, update
 
 from gateway.flow.errors import Invalid, PinLocked, WrongPin
 from gateway.flow.municipality import Municipality
@@ -21,6 +18,7 @@ from gateway.store.people_tables import citizens
 # OWASP's second choice (19 MiB, 2 passes): about 20 ms. Six digits cannot be protected by cost alone, so the
 # PIN is first mixed with the data key (a pepper): the database without the key allows no guessing at all.
 _HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+_LOCKED: Final = "Too many wrong PINs. Please wait before trying again."
 _PIN = re.compile(r"[0-9]{6}", re.ASCII)
 
 
@@ -39,35 +37,35 @@ async def hash_pin(m: Municipality, member: str, pin: str) -> str:
 
 
 async def verify_pin(m: Municipality, member: str, pin: str) -> None:
-    """Check a citizen's PIN, in a transaction of its own. Raises WrongPin, PinLocked."""
-    now = m.clock.now()
-    terms = m.city.join
+    """Check a citizen's PIN, in a transaction of its own. Raises WrongPin, PinLocked.
+
+    The row stays locked while the PIN is looked at, so that guesses made at the same time are counted one by
+    one; a right PIN after none that was wrong writes nothing.
+    """
+    now, terms = m.clock.now(), m.city.join
     mine = (citizens.c.currency == m.code) & (citizens.c.member == member)
-    over = citizens.c.pin_locked_until <= now  # a lock that has passed gives new tries
-    failures = case((over, 1), else_=citizens.c.pin_failures + 1)
-    take = (
-        update(citizens)
-        .where(mine, (citizens.c.pin_locked_until.is_(None)) | over)
-        .values(
-            pin_failures=failures,
-            pin_locked_until=case((failures >= terms.pin_tries, now + terms.pin_lock_seconds), else_=None),
-        )
-        .returning(citizens.c.pin_hash, citizens.c.pin_failures)
-    )
     async with m.engine.begin() as connection:
-        row = (await connection.execute(take)).one_or_none()
-        if row is None:
-            until = await connection.scalar(
-                citizens.select().with_only_columns(citizens.c.pin_locked_until).where(mine)
+        row = (
+            await connection.execute(
+                select(citizens.c.pin_hash, citizens.c.pin_failures, citizens.c.pin_locked_until)
+                .where(mine)
+                .with_for_update()
             )
-            raise PinLocked("Too many wrong PINs. Please wait before trying again.", (until or now) - now)
-    if not await asyncio.to_thread(_fits, row.pin_hash, _peppered(m, member, pin)):
-        left = max(0, terms.pin_tries - row.pin_failures)
-        if not left:
-            raise PinLocked("Too many wrong PINs. Please wait before trying again.", terms.pin_lock_seconds)
-        raise WrongPin(left)
-    async with m.engine.begin() as connection:
-        await connection.execute(update(citizens).where(mine).values(pin_failures=0, pin_locked_until=None))
+        ).one()
+        if row.pin_locked_until is not None and row.pin_locked_until > now:
+            raise PinLocked(_LOCKED, row.pin_locked_until - now)
+        before = 0 if row.pin_locked_until is not None else row.pin_failures  # a lock that passed forgives
+        fits = await asyncio.to_thread(_fits, row.pin_hash, _peppered(m, member, pin))
+        failures = 0 if fits else before + 1
+        if failures or row.pin_failures:
+            until = now + terms.pin_lock_seconds if failures >= terms.pin_tries else None
+            await connection.execute(
+                update(citizens).where(mine).values(pin_failures=failures, pin_locked_until=until)
+            )
+    if failures >= terms.pin_tries:
+        raise PinLocked(_LOCKED, terms.pin_lock_seconds)
+    if not fits:
+        raise WrongPin(terms.pin_tries - failures)
 
 
 def _peppered(m: Municipality, member: str, pin: str) -> bytes:

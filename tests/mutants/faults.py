@@ -7,6 +7,7 @@ from typing import Final
 
 _STATEFUL: Final = "tests/contracts/stateful/test_invariants.py::test_i_1_to_i_10_hold_over_random_days"
 _ROLES: Final = "tests/contracts/stateful/test_roles.py::test_a_function_is_refused_to_every_other_role"
+_PRECEDENCE: Final = "tests/contracts/stateful/test_precedence.py::test_the_first_of_two_reasons_is_given"
 _MODULES: Final = "tests/contracts/stateful/test_roles.py::test_a_module_function_is_refused_to_people"
 
 
@@ -55,6 +56,7 @@ FAULTS: Final = (
         "if (turn.merchant.status() == Profiles.UNKNOWN) return Reason.UNKNOWN_MERCHANT;",
         "if (turn.order.amount() == 0) return Reason.ZERO_AMOUNT;\n"
         "        if (turn.merchant.status() == Profiles.UNKNOWN) return Reason.UNKNOWN_MERCHANT;",
+        _PRECEDENCE,
     ),
     Fault(
         "a pass is not enough for its own limit",

@@ -94,6 +94,7 @@ contract LocalCurrency is ILocalCurrency, Modular, ERC20PermitUpgradeable {
         if (isRedeemed[redemptionRef]) revert RedemptionAlreadyDone(redemptionRef);
         isRedeemed[redemptionRef] = true;
         (IParticipants.Kind kind, uint32 id) = PARTICIPANTS.holderOf(holder);
+        if (kind == IParticipants.Kind.Merchant) revert TransferNotAllowed(holder, address(0)); // O-7, S-5
         if (kind == IParticipants.Kind.Citizen) _checkActive(id);
         _spendAllowance(holder, msg.sender, amount);
         _burnCounted(holder, amount);

@@ -156,6 +156,8 @@ contract Participants is IParticipants, Modular, EIP712Upgradeable {
     /// @return False if the wallet is this kind's already (C-3).
     function _take(address wallet, Kind kind, uint32 id) private returns (bool) {
         if (wallet == address(0)) revert ZeroAddress();
+        // Or `Settlement` would pay a programme's money to a shop, and `recoverWallet` the treasury's to anybody.
+        if (_currency.isPlatformAccount(wallet)) revert WalletTaken(wallet);
         Holder memory holder = _holders[wallet];
         if (holder.kind == kind && holder.current) return false;
         if (holder.kind != Kind.None) revert WalletTaken(wallet);

@@ -44,7 +44,7 @@ interface ILocalCurrency is IERC20 {
     function issueToTreasury(uint256 amount, bytes32 depositRef) external;
 
     /// @notice Burns a holder's money for a bank refund, against its ERC-2612 allowance to the caller (O-8).
-    /// @dev SETTLER. Each `redemptionRef` once. Emits Redeemed.
+    /// @dev SETTLER. Each `redemptionRef` once; TransferNotAllowed for a merchant's (O-7). Emits Redeemed.
     function redeem(address holder, uint256 amount, bytes32 redemptionRef) external;
 
     /// @notice Moves money for the platform's own contracts, past the transfer rules. Module only.

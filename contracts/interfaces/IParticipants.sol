@@ -48,7 +48,7 @@ interface IParticipants {
 
     /// @notice Registers citizens in the order given; ids follow on from `citizenCount`.
     /// @dev REGISTRAR. A citizen's wallet that is registered already is passed over (C-3); a
-    ///      merchant's or rotated-away wallet fails with WalletTaken. Emits CitizenRegistered.
+    ///      merchant's, rotated-away or platform account fails with WalletTaken (C-2). Emits CitizenRegistered.
     function registerCitizens(NewCitizen[] calldata entries) external;
 
     /// @notice Registers merchants; as `registerCitizens`. Emits MerchantRegistered.

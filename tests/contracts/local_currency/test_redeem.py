@@ -94,6 +94,17 @@ def test_a_frozen_citizen_is_not_redeemed(city: City, wallet: Wallet) -> None:
         redeem(city, wallet, 1)
 
 
+def test_a_merchant_leaves_by_settlement_only_o7(city: City) -> None:
+    """Or its balance would be paid out beside the cycles, past what it owes (S-5)."""
+    citizen, merchant = city.citizen(own=1_000), city.merchant()
+    city.pay(city.qr(citizen, merchant, 1_000))
+    till = city.shops[merchant]
+    permit(city, till, till.address, 1_000)
+    with reverts("TransferNotAllowed", till.address, NOBODY):
+        redeem(city, till, 1_000)
+    assert city.till(merchant) == 1_000
+
+
 def test_the_treasury_can_be_redeemed(city: City) -> None:
     permit(city, city.treasury, city.treasury.address, 5)
     before = city.held(city.treasury)

@@ -53,6 +53,17 @@ def test_a_citizens_wallet_is_taken_c2(city: City) -> None:
         register(city, (city.people[citizen].address, 1, 1, 1))
 
 
+def test_the_platforms_own_accounts_are_nobodys_wallet_c2(city: City) -> None:
+    """Or a cycle would pay a shop what the programmes hold, and a rotation would move the treasury."""
+    modules = (city.programmes, city.cashback, city.settlement, city.treasury)
+    for account in [holder.address for holder in modules]:
+        with reverts("WalletTaken", account):
+            register(city, (account, 1, 1, 1))
+        with reverts("WalletTaken", account):
+            city.participants.registerCitizens([(account, 1, 0)], city.by(Role.REGISTRAR))
+    assert (city.participants.merchantCount(), city.participants.citizenCount()) == (0, 0)
+
+
 def test_zero_wallet(city: City) -> None:
     with reverts("ZeroAddress"):
         register(city, (NOBODY, 1, 1, 1))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from brownie import web3
-from eth_abi import decode, encode
+from eth_abi.abi import decode, encode
 
 from gateway.domain.keccak import keccak256
 from scripts.lib.roles import canonical_type, selector
@@ -53,7 +53,7 @@ def refusal(contract: Any, function: str, sender: str) -> Refusal:
     types = [canonical_type(field) for field in entry["inputs"]]
     data = selector(contract.abi, function) + encode(types, [_zero(field) for field in entry["inputs"]])
     asked = {"from": sender, "to": contract.address, "data": "0x" + data.hex()}
-    answer: dict[str, Any] = web3.provider.make_request("eth_call", [asked, "latest"])  # type: ignore[arg-type]
+    answer: Any = web3.provider.make_request("eth_call", [asked, "latest"])  # type: ignore[arg-type]
     if "error" not in answer:
         return PASSED
     raised = bytes.fromhex(str(answer["error"].get("data", "0x")).removeprefix("0x"))

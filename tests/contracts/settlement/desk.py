@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any
 
-from eth_abi import decode
+from eth_abi.abi import decode
 
 from gateway.domain.keccak import keccak256
 from scripts.lib.roles import Role

@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy.dialects.postgresql import insert
 
 from gateway.domain.city import City
-from gateway.flow import charge, settle
+from gateway.flow import charge, settle, settle_bank
 from gateway.flow.municipality import Municipality
 from gateway.flow.ports import PayoutFile, PayoutLine
 from gateway.rails.bank import camt053, camt054, pain001, pain002
@@ -117,7 +117,7 @@ async def _deposits(m: Municipality, bank: CityBank, name: str, raw: bytes) -> N
 
 async def _report(m: Municipality, name: str, raw: bytes) -> None:
     report = pain002.parse(raw)
-    references = await settle.references_of(m, report.order_id)
+    references = await settle_bank.references_of(m, report.order_id)
     if not references:
         raise BankFileError(f"a report on the order {report.order_id!r}, which is not ours")
     outcomes: dict[str, tuple[str, str]] = {}
@@ -129,7 +129,7 @@ async def _report(m: Municipality, name: str, raw: bytes) -> None:
         reasons = listed.reasons if listed is not None else report.reasons
         words = "; ".join(f"{reason.code} {reason.text}".strip() for reason in reasons)
         outcomes[reference] = (settle.PAID if outcome is pain002.Outcome.PAID else settle.RETURNED, words)
-    new = await settle.bank_said(m, report.order_id, outcomes, raw)
+    new = await settle_bank.bank_said(m, report.order_id, outcomes, raw)
     log.info("payout report taken", file=name, order=report.order_id, lines=len(outcomes), new=new)
 
 

@@ -15,7 +15,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -384,9 +384,7 @@ _shared: list[World] = []
 def shared_world(request: pytest.FixtureRequest, folder: Path) -> World:
     """The one city that all tests of a session share; stopped at the end of the session."""
     if not _shared:
-        world = make_world(folder)
-        context = world.running()
-        context.__enter__()
-        request.config.add_cleanup(lambda: context.__exit__(None, None, None))
-        _shared.append(world)
+        running = ExitStack()
+        request.config.add_cleanup(running.close)
+        _shared.append(running.enter_context(make_world(folder).running()))
     return _shared[0]

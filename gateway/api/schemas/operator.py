@@ -1,0 +1,84 @@
+"""The operator, and the public."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+from gateway.api.schemas.kinds import Body, Won
+
+
+class OperatorDeposit(BaseModel):
+    """A deposit for the operator: what the bank told, so that it can be matched or sent back."""
+
+    deposit_key: str
+    bank_code: str
+    deposit_ref: str
+    amount_won: Won
+    state: Literal["unmatched", "matched", "submitted", "issued", "refused"]
+    reason: str | None
+    member: str | None
+    remittance: str
+    booked_at: datetime
+
+
+class OperatorDeposits(BaseModel):
+    """Deposits, newest first."""
+
+    deposits: list[OperatorDeposit]
+
+
+class AssignDeposit(Body):
+    """Whose a deposit is."""
+
+    member: Annotated[str, Field(pattern=r"^[0-9]{8,12}$", examples=["10000017"])]
+
+
+class CycleOut(BaseModel):
+    """A settlement cycle as it stands."""
+
+    cycle: int
+    state: str
+    execution_on: date
+    total_won: Won | None
+    lines: int
+    paid: int
+    returned: int
+
+
+class Cycles(BaseModel):
+    """Cycles, newest first."""
+
+    cycles: list[CycleOut]
+
+
+class NumberedName(BaseModel):
+    """A district."""
+
+    number: int
+    ko: str
+    en: str
+
+
+class CityOut(BaseModel):
+    """A municipality and its currency."""
+
+    code: str
+    name_ko: str
+    name_en: str
+    city_ko: str
+    city_en: str
+    support_phone: str
+    purchase_month_won: Won
+    holding_won: Won
+    districts: list[NumberedName]
+
+
+class Health(BaseModel):
+    """Whether the gateway can do its work."""
+
+    status: Literal["ok", "degraded"]
+    database: bool
+    chain_lag_seconds: int | None = Field(description="Age of the last block that was read; null if unknown.")

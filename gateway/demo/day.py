@@ -59,7 +59,6 @@ class Day:
     frozen: list[Citizen] = field(default_factory=list)
     kept_deposits_won: int = 0
     """Deposits on the city's account that issued nothing."""
-    closed_shop: Merchant | None = None
 
     def contract(self, name: str) -> Contract:
         """A contract of the city, to read from."""

@@ -51,8 +51,8 @@ async def close_the_cycle(day: Day) -> None:
 async def monday(day: Day) -> None:
     """The bank pays; one shop's account is closed."""
     world, story = day.world, day.story
-    closed = day.merchants[1]
-    day.closed_shop = closed
+    waiting = {merchant for cycle, merchant in day.books().escrowed if cycle == CYCLE}
+    closed = next(shop for shop in day.merchants[1:] if shop.merchant in waiting)
     (await world.bank.patch(f"/accounts/{closed.bank_account}", json={"status": "closed"})).raise_for_status()
     supply = day.contract("currency").read("totalSupply()")
     world.go_to(MONDAY)

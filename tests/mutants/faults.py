@@ -8,6 +8,8 @@ from typing import Final
 _STATEFUL: Final = "tests/contracts/stateful/test_invariants.py::test_i_1_to_i_10_hold_over_random_days"
 _ROLES: Final = "tests/contracts/stateful/test_roles.py::test_a_function_is_refused_to_every_other_role"
 _PRECEDENCE: Final = "tests/contracts/stateful/test_precedence.py::test_the_first_of_two_reasons_is_given"
+_HIGH_S: Final = "tests/contracts/stateful/test_precedence.py::test_a_high_s_is_malformed"
+_FLOAT: Final = "tests/contracts/stateful/test_float.py::test_the_float_advances_what_the_balance_lacks"
 _MODULES: Final = "tests/contracts/stateful/test_roles.py::test_a_module_function_is_refused_to_people"
 
 
@@ -106,6 +108,7 @@ FAULTS: Final = (
         "Payments.sol",
         "SETTLEMENT.advance(record.merchant(), till, refund_.amount - balance)",
         "SETTLEMENT.advance(record.merchant(), till, refund_.amount)",
+        _FLOAT,
     ),
     Fault(
         "the refund's event swaps credit and cashback",
@@ -121,7 +124,7 @@ FAULTS: Final = (
         _ROLES,
     ),
     # --- its libraries
-    Fault("a signature's twin counts", "libraries/Orders.sol", "if (s > HALF_N) return address(0);", ""),
+    Fault("a high s counts", "libraries/Orders.sol", "if (s > HALF_N) return address(0);", "", _HIGH_S),
     Fault("the odd node is lost", "libraries/Records.sol", "if and(width, 1) {", "if 0 {"),
     Fault(
         "cashback is taken back before it is due",
@@ -291,6 +294,7 @@ FAULTS: Final = (
         "Settlement.sol",
         "owedBy[merchant] = owed - repaid;",
         "",
+        _FLOAT,
     ),
     # --- Participants
     Fault(

@@ -12,7 +12,7 @@ from gateway.chain.shapes import RecordWords, RefundCall
 from gateway.domain import merkle
 from gateway.domain.order import BatchOrder, CardConsent, Kind, PaymentOrder, PaymentPass, SigningDomain
 from gateway.domain.record import parse_records
-from gateway.domain.signature import SECP256K1_ORDER, CompactSignature
+from gateway.domain.signature import HALF_ORDER, CompactSignature
 from tests.contracts.stateful.machine import Machine
 from tests.contracts.stateful.model import CARD_WINDOW, Payment
 from tests.contracts.stateful.town import key_of, ref
@@ -232,12 +232,9 @@ class PayRules(Machine):
             return order, "somebody"
         if wish.forgery == "empty":
             return replace(order, signature=CompactSignature(bytes(32), bytes(32))), None
-        if wish.forgery == "high s":
-            twin = SECP256K1_ORDER - order.signature.s | (1 - order.signature.recovery_bit) << 255
-            if twin >> 255 == 0 or twin & (1 << 255) - 1 > SECP256K1_ORDER // 2:
-                return replace(
-                    order, signature=CompactSignature(order.signature.r, twin.to_bytes(32, "big"))
-                ), None
+        if wish.forgery == "high s":  # the only half-way values of s that fit the 255 bits (P-5)
+            high = (HALF_ORDER + 1).to_bytes(32, "big")
+            return replace(order, signature=CompactSignature(order.signature.r, high)), None
         return order, wallet
 
     def _nonce(self, wish: Wish) -> int:

@@ -14,6 +14,7 @@ from gateway.chain.shapes import NewCitizen, NewMerchant
 from gateway.domain.order import BatchOrder, Kind, PaymentPass
 from gateway.domain.reasons import Reason
 from gateway.domain.record import parse_records
+from gateway.domain.signature import HALF_ORDER, CompactSignature
 from tests.contracts.stateful.node import PrivateChain
 from tests.contracts.stateful.town import Town, deploy, key_of, ref, wallet_of
 
@@ -115,6 +116,14 @@ def test_a_pause_comes_before_everything(town: Town) -> None:
     orders = [order_of(town, shape, 300 + place) for place, shape in enumerate(shapes)]
     assert set(outcomes(town, orders)) == {Reason.PAUSED}
     town.do("pauser", "LocalCurrency", "setPaused", False)
+
+
+def test_a_high_s_is_malformed(town: Town) -> None:
+    """P-5, R-1: nobody's order with a well-formed signature is UNKNOWN_CITIZEN, with this one it is not."""
+    order = order_of(town, Shape(citizen=9), 400)
+    high = CompactSignature(order.signature.r, (HALF_ORDER + 1).to_bytes(32, "big"))
+    reasons = outcomes(town, [order, replace(order, signature=high)])
+    assert reasons == [Reason.UNKNOWN_CITIZEN, Reason.BAD_SIGNATURE]
 
 
 def test_a_refused_card_order_says_why_in_order(town: Town) -> None:

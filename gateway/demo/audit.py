@@ -6,7 +6,7 @@ import os
 from collections import Counter, defaultdict
 from typing import Any, Final
 
-from gateway.demo.books import Books, merkle_root
+from gateway.demo.books import REASONS, Books, merkle_root
 from gateway.demo.day import Day
 from gateway.demo.evening import MONDAY, closing_balance
 from gateway.demo.noon import CASHBACK_BUDGET, RELIEF
@@ -134,6 +134,15 @@ def _payments(day: Day, books: Books) -> None:
         or (record.citizen, record.merchant) != (sale.citizen.citizen, sale.merchant.merchant)
     ]
     story.none_of("payer, shop and amount as the phones and tills remember them", wrong)
+    base: Counter[int] = Counter()
+    for record in accepted.values():
+        base[record.citizen] += record.base
+    terms = day.contract("cashback").read(
+        "termsOf(uint16)", 1, gives="(uint40,uint40,uint32,uint16[4],uint16[12])"
+    )
+    wrong = [f"citizen {citizen}: {won(amount)}" for citizen, amount in base.items() if amount > terms[2]]
+    story.none_of(f"nobody earned on more than {won(terms[2])} in the month (I-10)", wrong)
+    story.check("and the campaign never promised more than it holds", 0 < books.earned <= CASHBACK_BUDGET)
     moved = [refusal.payment for refusal in day.refusals if refusal.payment in accepted]
     story.none_of("no refused payment moved money", moved)
     roots = day.contract("payments").read_many(
@@ -241,6 +250,14 @@ async def _database(day: Day, books: Books) -> None:
         for key, amount in books.escrowed.items()
     }
     story.equal("database: every settlement line as on chain", lines, ends)
+    rows = await database.fetch("SELECT payment, reason FROM payments WHERE state = 'rejected'")
+    stored = {row["payment"].hex: REASONS[row["reason"]] for row in rows}
+    wrong = [
+        f"{refusal.what}: {stored.get(refusal.payment)}"
+        for refusal in day.refusals
+        if stored.get(refusal.payment) != refusal.expected
+    ]
+    story.none_of(f"database: {len(day.refusals)} refusals, each kept with its reason", wrong)
     stuck = await database.fetchval("SELECT count(*) FROM payments WHERE state IN ('held', 'submitted')")
     story.equal("nothing is held any more", stuck, 0)
 

@@ -98,6 +98,7 @@ class Record:
     own: int
     spent: int
     earned: int
+    base: int
     draws: tuple[tuple[int, int], ...]
 
     @property
@@ -364,6 +365,7 @@ def read_record(batch: int, index: int, raw: bytes) -> Record:
         own=number(41, 45),
         spent=number(45, 49),
         earned=number(49, 53),
+        base=number(53, 57),
         draws=_parts(raw[64:96]),
     )
 

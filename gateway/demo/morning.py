@@ -22,6 +22,8 @@ async def open_the_city(day: Day) -> None:
     story.chapter("09:00", "The city opens its currency")
     story.say("A fresh folder, a PostgreSQL and a chain of its own; nothing is installed by hand.")
     await world.start_engines()
+    story.say("[dim]$ tools/brownie compile[/]")
+    await world.compile()
     for script, function, words in (
         ("keys", "main", ()),
         ("deploy", "main", (CITY,)),

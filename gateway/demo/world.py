@@ -24,6 +24,7 @@ from gateway.engine.process import Record
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 CITY: Final = "dongbaek"
+_BROWNIE: Final = ROOT / "tools" / "brownie"
 KST: Final = timezone(timedelta(hours=9), "KST")
 MORNING: Final = datetime(2026, 9, 23, 9, 0, tzinfo=KST)
 
@@ -99,10 +100,14 @@ class World:
 
     # --- commands -----------------------------------------------------------------------------
 
+    async def compile(self) -> None:
+        """The contracts, if they changed: the first time in a checkout this takes a minute."""
+        await self._run([str(_BROWNIE), "compile"])
+
     async def script(self, script: str, function: str, *arguments: str) -> str:
         """`tools/brownie run <script> <function>`, without asking. Returns what it printed."""
         command = [
-            str(ROOT / "tools" / "brownie"), "run", script, function, "--network", "camellia",
+            str(_BROWNIE), "run", script, function, "--network", "camellia",
             "--", *arguments,
         ]  # fmt: skip
         if script != "keys":

@@ -29,7 +29,7 @@ def test_a_record_is_read_as_the_domain_writes_it() -> None:
     found = read_record(7, 3, RECORD.to_bytes())
     assert (found.payment, found.citizen, found.merchant) == (bytes(range(16)).hex(), 17, 4_000_000_001)
     assert (found.amount, found.kind, found.reason) == (90_000, 2, "ACCEPTED")
-    assert (found.own, found.spent, found.earned) == (30_000, 20_000, 3_000)
+    assert (found.own, found.spent, found.earned, found.base) == (30_000, 20_000, 3_000, 30_000)
     assert found.draws == ((3, 39_999), (65_535, 1))
     assert found.leaf == RECORD.leaf(7, 3)
 

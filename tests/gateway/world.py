@@ -109,7 +109,7 @@ class Citizen(Person):
         until(lambda: self.balance()["own_won"] == before + amount_won or None, what="the charge")
 
     def pay(self, qr: str, amount_won: int | None, key: str | None = None, pin: str = PIN) -> httpx.Response:
-        body = {"kind": "merchant_qr", "qr": qr, "pin": pin}
+        body: dict[str, Any] = {"kind": "merchant_qr", "qr": qr, "pin": pin}
         if amount_won is not None:
             body["amount_won"] = amount_won
         return self.post("payments", body, key or new_key())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,6 @@ from brownie import web3
 
 from gateway.domain.reasons import Reason
 from scripts.lib.roles import FUNCTIONS, Role
-from tests.contracts.chain import plain
 from tests.contracts.city import Batch, City
 from tests.contracts.settlement.desk import CYCLE, escrow, fund_float
 
@@ -58,20 +57,35 @@ def live_city(city: City) -> Live:
     return Live(city, batch, grant_ref)
 
 
-def readings(live: Live) -> dict[str, Any]:
-    """What the views of all contracts answer."""
-    city, found = live.city, dict[str, Any]()
-    for contract in FUNCTIONS:
+def readings(live: Live) -> dict[str, bytes]:
+    """What the views of all contracts answer, as they return it, or the error they give."""
+    calls = dict(reading_calls(live))
+    requests: list[Any] = [("eth_call", [call, "latest"]) for call in calls.values()]
+    answers: Any = web3.provider.make_batch_request(requests)
+    by_id = sorted(answers, key=lambda answer: int(answer["id"]))
+    return dict(zip(calls, map(_returned, by_id), strict=True))
+
+
+def _returned(answer: Any) -> bytes:
+    returned = answer["result"] if "result" in answer else answer["error"]["data"]
+    assert isinstance(returned, str) and len(returned) > 2, answer
+    return bytes.fromhex(returned.removeprefix("0x"))
+
+
+def reading_calls(live: Live) -> Iterator[tuple[str, dict[str, str]]]:
+    """The question of each reading and the `eth_call` that asks it. One batch: they are hundreds."""
+    city = live.city
+    asked = {
+        f"{name}.isModule": [(city.contract(other).address,) for other in FUNCTIONS] for name in FUNCTIONS
+    }
+    for name in FUNCTIONS:
+        asked |= {f"{name}.{view}": [()] for view in plain_views(city.contract(name).abi)}
+    for view, argument_lists in (asked | questions(live)).items():
+        contract, function = view.split(".")
         made = city.contract(contract)
-        for name in plain_views(made.abi):
-            found[f"{contract}.{name}"] = plain(getattr(made, name)())
-        for other in FUNCTIONS:
-            found[f"{contract}.isModule {other}"] = made.isModule(city.contract(other))
-    for view, argument_lists in questions(live).items():
-        contract, name = view.split(".")
         for arguments in argument_lists:
-            found[f"{view}{arguments}"] = plain(getattr(city.contract(contract), name)(*arguments))
-    return found
+            data = getattr(made, function).encode_input(*arguments)
+            yield f"{view}{arguments}", {"to": made.address, "data": data}
 
 
 def plain_views(abi: Iterable[Mapping[str, Any]]) -> list[str]:

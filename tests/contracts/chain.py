@@ -14,6 +14,7 @@ from typing import Any
 
 import brownie
 from brownie import web3
+from brownie.test.managers.runner import RevertContextManager
 from web3.middleware import Web3Middleware
 from web3.types import MakeRequestFn, RPCEndpoint, RPCResponse
 
@@ -25,7 +26,7 @@ KST = timezone(timedelta(hours=9))
 
 def rpc(method: str, *arguments: object) -> Any:
     """The result of one JSON-RPC call. Raises RuntimeError with the node's error."""
-    answer: dict[str, Any] = web3.provider.make_request(method, list(arguments))  # type: ignore[arg-type]
+    answer: Any = web3.provider.make_request(method, list(arguments))  # type: ignore[arg-type]
     if "result" not in answer:
         raise RuntimeError(f"{method}: {answer.get('error')}")
     return answer["result"]
@@ -104,7 +105,8 @@ def next_at(timestamp: int) -> None:
 
 def reverts(error: str, *values: object) -> AbstractContextManager[Any]:
     """The transaction inside must fail with this custom error and exactly these values."""
-    made: AbstractContextManager[Any] = brownie.reverts(f"{error}: {', '.join(map(_word, values))}")
+    words = f"{error}: {', '.join(map(_word, values))}"
+    made: AbstractContextManager[Any] = RevertContextManager(words)
     return made
 
 

@@ -241,7 +241,7 @@ class City:
 
     def city_money(self, amounts: Mapping[int, int], **rules: int) -> int:
         """A funded programme that has granted these amounts by citizen id."""
-        number = self.programme(budget=sum(amounts.values()), **rules)
+        number = self.programme(sum(amounts.values()), (), **rules)
         self.grant(number, amounts)
         return number
 

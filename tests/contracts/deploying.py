@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import brownie
 from brownie import Contract, accounts
+from brownie.project.main import get_loaded_projects
 
 from scripts.lib.roles import FUNCTIONS, MODULES, PLATFORM_ACCOUNTS, Role, selector
 from tests.contracts.wallets import Wallet
@@ -21,7 +21,7 @@ NAMES = ("Participants", "LocalCurrency", "Programmes", "Cashback", "Settlement"
 
 def artefact(name: str) -> Any:
     """A compiled contract of the project."""
-    return getattr(brownie.project.get_loaded_projects()[0], name)
+    return getattr(get_loaded_projects()[0], name)
 
 
 def holder(role: Role) -> Any:

@@ -1,5 +1,7 @@
 """The card rail: consent, the day's limit, its own nonces (P-4, P-6, I-9)."""
 
+from typing import Any
+
 import pytest
 
 from gateway.domain.order import CardConsent
@@ -41,7 +43,7 @@ def test_refusals_in_their_order(city: City) -> None:
     citizen, past = city.citizen(), now() - 1
     thief, good = Wallet.named("thief"), {"nonce": 1}
     city.consent(citizen, 5, **good)
-    cases = [
+    cases: list[tuple[int, dict[str, Any], Reason]] = [
         (citizen, {"nonce": 1, "expires_at": past, "signer": thief}, Reason.DUPLICATE),
         (citizen, {"nonce": 2, "expires_at": past, "signer": thief}, Reason.EXPIRED_ORDER),
         (77, {"nonce": 2, "expires_at": past}, Reason.EXPIRED_ORDER),

@@ -23,6 +23,7 @@ from tests.contracts.chain import next_at, only, undone
 from tests.contracts.city import DAY, START, Batch, City
 
 BANDS = 0b0011
+RATES = st.sampled_from((0, 1, 333, 1_000, 9_000))
 PLACES = st.sets(st.integers(0, 2), min_size=1)
 
 
@@ -48,7 +49,7 @@ def campaigns(draw: st.DrawFn) -> cashback.Campaign:
         id=1,
         starts_at=START - DAY,
         ends_at=START + draw(st.integers(3, 6)) * DAY,
-        band_rates_bps=tuple(draw(st.sampled_from((0, 1, 333, 1_000, 9_000))) for _ in range(4)),
+        band_rates_bps=draw(st.tuples(RATES, RATES, RATES, RATES)),
         cohort_bonus_bps=(0, draw(st.integers(0, 1_000)), *[0] * 10),
         monthly_base_cap_won=draw(st.integers(0, 3_000)),
     )
@@ -99,8 +100,15 @@ class Ledger:
 
     def earn(self, own: int, merchant: Merchant, at: int) -> cashback.Earning:
         base = self.base if self.month == month_index(at) else 0
-        facts = {"own_won": own, "band": merchant.sales_band, "cohort": self.cohort, "at": at}
-        return cashback.earn(self.campaign, month_base_won=base, budget_left_won=self.budget, **facts)
+        return cashback.earn(
+            self.campaign,
+            own_won=own,
+            band=merchant.sales_band,
+            cohort=self.cohort,
+            month_base_won=base,
+            budget_left_won=self.budget,
+            at=at,
+        )
 
     def book(self, split: Split, earning: cashback.Earning, merchant: Merchant, at: int) -> None:
         for part in split.draws:

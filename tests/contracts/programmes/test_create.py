@@ -13,7 +13,13 @@ MOST_WON = 2**31 - 1
 
 
 def rules(**other: object) -> tuple:
-    fields = {"starts_at": START, "expires_at": FAR, "bands": 3, "districts": 6, "categories": 9}
+    fields: dict[str, object] = {
+        "starts_at": START,
+        "expires_at": FAR,
+        "bands": 3,
+        "districts": 6,
+        "categories": 9,
+    }
     fields |= {"tiers": [1, 2, 3, 4, 5, 6, 7, MOST_WON], **other}
     return tuple(fields.values())
 

@@ -61,9 +61,9 @@ def readings(live: Live) -> dict[str, bytes]:
     """What the views of all contracts answer, as they return it, or the error they give."""
     calls = dict(reading_calls(live))
     requests: list[Any] = [("eth_call", [call, "latest"]) for call in calls.values()]
-    answers: Any = web3.provider.make_batch_request(requests)
-    by_id = sorted(answers, key=lambda answer: int(answer["id"]))
-    return dict(zip(calls, map(_returned, by_id), strict=True))
+    provider: Any = web3.provider
+    answers = sorted(provider.make_batch_request(requests), key=lambda answer: int(answer["id"]))
+    return dict(zip(calls, map(_returned, answers), strict=True))
 
 
 def _returned(answer: Any) -> bytes:
@@ -75,9 +75,8 @@ def _returned(answer: Any) -> bytes:
 def reading_calls(live: Live) -> Iterator[tuple[str, dict[str, str]]]:
     """The question of each reading and the `eth_call` that asks it. One batch: they are hundreds."""
     city = live.city
-    asked = {
-        f"{name}.isModule": [(city.contract(other).address,) for other in FUNCTIONS] for name in FUNCTIONS
-    }
+    contracts = [(city.contract(name).address,) for name in FUNCTIONS]
+    asked: dict[str, list[tuple[Any, ...]]] = {f"{name}.isModule": contracts for name in FUNCTIONS}
     for name in FUNCTIONS:
         asked |= {f"{name}.{view}": [()] for view in plain_views(city.contract(name).abi)}
     for view, argument_lists in (asked | questions(live)).items():

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, settings
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -20,6 +21,10 @@ from gateway.engine import Engines, rpc
 from gateway.store import chain_tables, outbox_tables  # noqa: F401 - tables register themselves
 from gateway.store.metadata import metadata
 from tests.gateway.chain_city import BUILD, ROOT, TestCity, deploy_city
+
+# A shared machine may be slow: that says nothing about the code.
+settings.register_profile("camellia", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("camellia")
 
 TEMPLATE = "camellia_template"
 _numbers = itertools.count(1)

@@ -15,8 +15,8 @@ SEOUL = ZoneInfo("Asia/Seoul")
 SINCE_1989 = st.integers(int(datetime(1989, 1, 1, tzinfo=UTC).timestamp()), 2**33)
 
 
-def at(*when: int) -> int:
-    return int(datetime(*when, tzinfo=SEOUL).timestamp())
+def at(year: int, month: int, day: int, hour: int = 0, minute: int = 0, second: int = 0) -> int:
+    return int(datetime(year, month, day, hour, minute, second, tzinfo=SEOUL).timestamp())
 
 
 def test_s1_the_day_turns_at_midnight_in_seoul():

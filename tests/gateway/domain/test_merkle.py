@@ -1,7 +1,7 @@
 """OpenZeppelin's commutative tree (P-9)."""
 
 import pytest
-from eth_utils import keccak
+from eth_utils.crypto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 

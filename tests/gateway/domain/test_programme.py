@@ -1,5 +1,7 @@
 """City money: rules, balances, rolls, and what a payment draws (M-1 to M-6, P-10, P-11, K-3)."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -34,10 +36,17 @@ def test_m1_the_window_takes_its_start_and_not_its_end(at, is_open):
 
 
 def test_m1_district_category_and_band_must_all_fit():
-    rules = {"districts": pr.mask([3, 255]), "categories": pr.mask([5]), "sales_bands": 0b0001}
+    rules: dict[str, Any] = {
+        "districts": pr.mask([3, 255]),
+        "categories": pr.mask([5]),
+        "sales_bands": 0b0001,
+    }
     assert Programme(id=1, starts_at=0, expires_at=1, **rules).fits(SHOP)
     for name, value in (("districts", ~(1 << 3)), ("categories", 1 << 4), ("sales_bands", 0b1110)):
-        narrowed = {**rules, name: value & (0b1111 if name == "sales_bands" else pr.EVERYWHERE)}
+        narrowed: dict[str, Any] = {
+            **rules,
+            name: value & (0b1111 if name == "sales_bands" else pr.EVERYWHERE),
+        }
         assert not Programme(id=1, starts_at=0, expires_at=1, **narrowed).fits(SHOP)
 
 

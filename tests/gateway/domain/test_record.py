@@ -1,9 +1,10 @@
 """Payment records and their leaves (P-8, P-9, P-10)."""
 
 import contextlib
+from typing import Any
 
 import pytest
-from eth_utils import keccak
+from eth_utils.crypto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -159,7 +160,7 @@ def test_p8_reading_raises_nothing_but_its_own_error(data):
 
 
 def test_p8_values_that_do_not_fit_are_refused():
-    fields = {"payment_id": bytes(16), "citizen": 1, "merchant": 1, "amount": 1, "kind": 1}
+    fields: dict[str, Any] = {"payment_id": bytes(16), "citizen": 1, "merchant": 1, "amount": 1, "kind": 1}
     fields |= {"reason": Reason.ACCEPTED, "nonce": 1, "accepted_at": 1}
     for name, value in {
         "payment_id": bytes(17),

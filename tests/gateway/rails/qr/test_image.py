@@ -29,7 +29,7 @@ def test_the_sizes_without_asking():
 def test_an_svg_with_a_title_for_screen_readers():
     root = ET.fromstring(image.svg("카멜리아", scale=4, title="동백국밥 <QR>"))
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
-    assert root.find("{http://www.w3.org/2000/svg}title").text == "동백국밥 <QR>"
+    assert root.findtext("{http://www.w3.org/2000/svg}title") == "동백국밥 <QR>"
     assert "title" not in image.svg("camellia").decode()
 
 

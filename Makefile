@@ -69,7 +69,7 @@ test-contracts: setup ## Contract tests, in brownie
 test-scripts: setup ## Admin scripts, in brownie
 	$(call when,tests/scripts,$(BROWNIE) test tests/scripts --network camellia-test)
 
-test-gateway: setup ## Gateway, engines, simulators, end to end
+test-gateway: setup compile ## Gateway, engines, simulators, end to end
 	$(PYTEST) tests $(addprefix --ignore=,$(APART))
 
 test-chains: setup compile ## The same end-to-end path on every chain client

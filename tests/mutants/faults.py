@@ -9,7 +9,14 @@ _STATEFUL: Final = "tests/contracts/stateful/test_invariants.py::test_i_1_to_i_1
 _ROLES: Final = "tests/contracts/stateful/test_roles.py::test_a_function_is_refused_to_every_other_role"
 _PRECEDENCE: Final = "tests/contracts/stateful/test_precedence.py::test_the_first_of_two_reasons_is_given"
 _HIGH_S: Final = "tests/contracts/stateful/test_precedence.py::test_a_high_s_is_malformed"
-_FLOAT: Final = "tests/contracts/stateful/test_float.py::test_the_float_advances_what_the_balance_lacks"
+_FLOAT: Final = "tests/contracts/stateful/test_cycle.py::test_the_float_advances_what_the_balance_lacks"
+_BOUNDS: Final = "tests/contracts/stateful/test_bounds.py::"
+_BUDGET: Final = _BOUNDS + "test_cashback_ends_with_the_budget_s_last_won"
+_BASE: Final = _BOUNDS + "test_cashback_ends_at_the_monthly_base"
+_NO_RATE: Final = _BOUNDS + "test_a_band_without_a_rate_earns_no_bonus"
+_PLACES: Final = _BOUNDS + "test_city_money_is_spent_only_where_it_fits"
+_EXPIRY: Final = _BOUNDS + "test_city_money_moves_until_the_second_before_it_expires"
+_CYCLE: Final = "tests/contracts/stateful/test_cycle.py::test_a_cycle_is_paid_under_a_whole_file_and_once"
 _MODULES: Final = "tests/contracts/stateful/test_roles.py::test_a_module_function_is_refused_to_people"
 
 
@@ -146,10 +153,11 @@ FAULTS: Final = (
         "return place & 1 == 1 ? pairOfTiers >> 4",
     ),
     Fault(
-        "expired city money is spent",
+        "city money is spent a second too long",
         "libraries/Heads.sol",
-        "if (timestamp < uint40(word) || timestamp >= uint40(word >> 40)) return false;",
-        "if (timestamp < uint40(word)) return false;",
+        "timestamp >= uint40(word >> 40)) return false;",
+        "timestamp > uint40(word >> 40)) return false;",
+        _EXPIRY,
     ),
     # --- Programmes
     Fault(
@@ -157,6 +165,7 @@ FAULTS: Final = (
         "Programmes.sol",
         "if ((p.districts >> merchant.district()) & 1 == 0) return 0;",
         "",
+        _PLACES,
     ),
     Fault(
         "the last to expire is drawn first",
@@ -200,12 +209,14 @@ FAULTS: Final = (
         "Cashback.sol",
         "if (own > pool.monthlyBase() - a.base) own = pool.monthlyBase() - a.base;",
         "",
+        _BASE,
     ),
     Fault(
         "cashback beyond the budget",
         "Cashback.sol",
         "if (earned > pool.budgetLeft()) earned = pool.budgetLeft();",
         "",
+        _BUDGET,
     ),
     Fault(
         "cashback is rounded up",
@@ -224,6 +235,7 @@ FAULTS: Final = (
         "Cashback.sol",
         "if (rate != 0) rate += ",
         "rate += ",
+        _NO_RATE,
     ),
     # --- LocalCurrency
     Fault(
@@ -282,12 +294,14 @@ FAULTS: Final = (
         "Settlement.sol",
         "if (c.anchored == 0 || c.anchored != c.escrowed) revert",
         "if (c.anchored == 0) revert",
+        _CYCLE,
     ),
     Fault(
         "a line ends twice",
         "Settlement.sol",
         "if (status != LineStatus.Escrowed) revert LineNotEscrowed(cycle, merchant, status);",
         "",
+        _CYCLE,
     ),
     Fault(
         "what a merchant owes is never settled",

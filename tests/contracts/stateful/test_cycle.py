@@ -1,4 +1,4 @@
-"""The refund float pays what a merchant's balance lacks, and no more (F-4); what is owed is repaid (S-1)."""
+"""A settlement cycle's lines end once, under a whole bank file (S-1 to S-3); the refund float (F-4)."""
 
 from __future__ import annotations
 
@@ -62,3 +62,22 @@ def test_the_float_advances_what_the_balance_lacks(town: Town) -> None:
     assert town.read("Settlement", "lineOf", SECOND, 1) == (1, COFFEE)
     assert town.read("Settlement", "owedBy", 1) == 0
     assert town.read("Settlement", "floatLeft") == FLOAT
+
+
+def test_a_cycle_is_paid_under_a_whole_file_and_once(town: Town) -> None:
+    """S-2, S-3: files that cover the escrow exactly come first; then each line ends once."""
+    pay(town, LUNCH, 1)
+    town.do("settler", "Settlement", "escrow", FIRST, [1])
+    mark = ("Settlement", "markPaid", FIRST, ref("statement"), [1])
+    back = ("Settlement", "markReturned", FIRST, ref("statement"), [1])
+    settler = wallet_of("settler")
+    assert town.refusal(settler, town.call(*mark)) == "CycleNotAnchored"
+    town.do("settler", "Settlement", "anchorFile", FIRST, ref("first file"), LUNCH - 1)
+    assert town.refusal(settler, town.call(*mark)) == "CycleNotAnchored"
+    assert town.refusal(settler, town.call(*back)) == "CycleNotAnchored"
+    town.do("settler", "Settlement", "anchorFile", FIRST, ref("second file"), 1)
+    town.do("settler", *mark)
+    assert town.read("Settlement", "lineOf", FIRST, 1) == (2, LUNCH)
+    assert town.read("LocalCurrency", "totals") == (LUNCH + COFFEE + FLOAT, LUNCH)
+    for again in (mark, back):
+        assert town.refusal(settler, town.call(*again)) == "LineNotEscrowed"

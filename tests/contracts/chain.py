@@ -14,6 +14,7 @@ from typing import Any
 
 import brownie
 from brownie import web3
+from brownie.project.main import get_loaded_projects
 from brownie.test.managers.runner import RevertContextManager
 from web3.middleware import Web3Middleware
 from web3.types import MakeRequestFn, RPCEndpoint, RPCResponse
@@ -70,11 +71,17 @@ def wait_for_receipts() -> None:
 def undone() -> Iterator[None]:
     """Takes back, at the end, all that happened on chain inside: state, blocks and time."""
     mark = rpc("evm_snapshot")
+    containers = list(get_loaded_projects()[0])
+    deployed = [len(container) for container in containers]
     try:
         yield
     finally:
         assert rpc("evm_revert", mark)
-        brownie.history.clear()  # or brownie waits for the nonces of transactions that are no more
+        # Brownie would wait for the nonces of transactions that are no more, and refuse their addresses.
+        brownie.history.clear()
+        for container, count in zip(containers, deployed, strict=True):
+            for contract in list(container)[count:]:
+                container.remove(contract)
 
 
 # --- time --------------------------------------------------------------------------------------------------

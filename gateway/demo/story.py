@@ -25,6 +25,12 @@ class Advance(Protocol):
     def __call__(self, count: int = 1) -> None: ...
 
 
+def _console() -> Console:
+    """As wide as the terminal, but not wider than a page; plain and a page wide where there is none."""
+    found = Console(highlight=False)
+    return Console(highlight=False, width=min(WIDTH, found.width) if found.is_terminal else WIDTH)
+
+
 def won(amount: int) -> str:
     """`₩1,234,500`."""
     return f"-₩{-amount:,}" if amount < 0 else f"₩{amount:,}"
@@ -34,18 +40,14 @@ def won(amount: int) -> str:
 class Story:
     """Tells and checks. `failures` holds the words of every check that failed."""
 
-    console: Console = field(
-        default_factory=lambda: Console(
-            highlight=False, width=None if Console().is_terminal else WIDTH, soft_wrap=False
-        )
-    )
+    console: Console = field(default_factory=_console)
     passed: int = 0
     failures: list[str] = field(default_factory=list)
     _chapter: int = 0
 
     def title(self, words: str, below: str) -> None:
         """The first thing that is seen."""
-        self.console.print(Panel(f"[bold]{words}[/]\n[dim]{below}[/]", width=WIDTH, border_style="red"))
+        self.console.print(Panel(f"[bold]{words}[/]\n[dim]{below}[/]", border_style="red"))
 
     def chapter(self, time_of_day: str, words: str) -> None:
         """A new chapter, with the city's time."""
@@ -57,7 +59,7 @@ class Story:
 
     def say(self, words: str) -> None:
         """A paragraph; may hold Rich markup."""
-        self.console.print(words, width=WIDTH)
+        self.console.print(words)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         """A small table; columns whose name begins with `>` are numbers."""
@@ -82,11 +84,11 @@ class Story:
     def exchange(self, title: str, request: str, body: object, status: int, answer: object) -> None:
         """One HTTP exchange, as it went over the wire."""
         shown = f"{request}\n\n{_json(body)}\n\nHTTP {status}\n\n{_json(answer)}"
-        self.console.print(Panel(_syntax(shown), title=title, title_align="left", width=WIDTH))
+        self.console.print(Panel(_syntax(shown), title=title, title_align="left"))
 
     def show_json(self, title: str, value: object) -> None:
         """A document."""
-        self.console.print(Panel(_syntax(_json(value)), title=title, title_align="left", width=WIDTH))
+        self.console.print(Panel(_syntax(_json(value)), title=title, title_align="left"))
 
     @contextmanager
     def progress(self, words: str, total: int) -> Iterator[Advance]:
@@ -109,12 +111,12 @@ class Story:
         """One check with its tick. `wrong`: what was found instead, told when it fails."""
         if ok:
             self.passed += 1
-            self.console.print(f"  [green]✓[/] {escape(words)}", width=WIDTH)
+            self.console.print(f"  [green]✓[/] {escape(words)}")
             return
         self.failures.append(f"{words}: {wrong}" if wrong != "" else words)
-        self.console.print(f"  [bold red]✗[/] {escape(words)}", width=WIDTH)
+        self.console.print(f"  [bold red]✗[/] {escape(words)}")
         if wrong != "":
-            self.console.print(f"    [red]{escape(str(wrong))}[/]", width=WIDTH)
+            self.console.print(f"    [red]{escape(str(wrong))}[/]")
 
     def equal(self, words: str, found: object, expected: object) -> None:
         """A check that two values are the same."""

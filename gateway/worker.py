@@ -148,7 +148,10 @@ class Worker:
             for step in (submit.register_merchants, submit.issue, submit.refund):
                 done = await step(m, desk) or done
             for cycle in await settle.unfinished(m):
-                done = await settle.advance(m, desk, place.bank, cycle) or done
+                try:
+                    done = await settle.advance(m, desk, place.bank, cycle) or done
+                except Exception:  # one cycle that stands still must not hold up the ones behind it
+                    log.exception("a cycle cannot go on", cycle=cycle)
             return done
 
         async def bank_files() -> bool:

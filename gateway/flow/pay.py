@@ -98,16 +98,15 @@ async def pay_by_pass(
     if (known := await _known(m, payment, caller, asked)) is not None:
         return known
     async with m.engine.begin() as connection:
-        shown = (
-            await connection.execute(
-                select(passes)
-                .where(passes.c.currency == m.code, passes.c.token_hash == hashed(token.hex()))
-                .with_for_update()
-            )
-        ).one_or_none()
-        if shown is None:
+        this_pass = (passes.c.currency == m.code, passes.c.token_hash == hashed(token.hex()))
+        member = await connection.scalar(select(passes.c.member).where(*this_pass))
+        if member is None:
             raise NotFound("This code is not one of ours.")
-        citizen = await lock_citizen(connection, m.code, citizens.c.member == shown.member)
+        # The citizen's row before the pass, as where passes are made: the other way round can deadlock.
+        citizen = await lock_citizen(connection, m.code, citizens.c.member == member)
+        found = await connection.execute(select(passes).where(*this_pass).with_for_update())
+        if (shown := found.one_or_none()) is None:
+            raise NotFound("This code was replaced by a newer one.")
         if (known := await _known(m, payment, caller, asked, connection)) is not None:
             return known
         intent = Intent(

@@ -12,7 +12,7 @@ from typing import Final
 from gateway.demo.day import Day, Refusal
 from gateway.demo.desk import Desk
 from gateway.demo.people import Answer, Citizen, Merchant
-from gateway.demo.story import Advance, won
+from gateway.demo.story import won
 from gateway.demo.world import CITY
 
 ACTIVE, BLOCKED = 1, 2
@@ -23,15 +23,12 @@ BY_A_CLIENT: Final = (
 BY_THE_CITY: Final = ("PAUSED", "CITIZEN_FROZEN", "MERCHANT_SUSPENDED")
 
 
-async def pay_before_registered(day: Day, hasty: list[Citizen], advance: Advance) -> None:
-    """Some pay in the very moment in which they joined: the chain does not know them yet."""
-    for citizen in hasty:
-        await citizen.join()
-        advance()
-        if not any(refusal.expected == "UNKNOWN_CITIZEN" for refusal in day.refusals):
-            answer = await citizen.pay_code(day.merchants[0].qr, 5_000)
-            if _reason(answer) == "UNKNOWN_CITIZEN":
-                _note(day, "a citizen whom the chain has not registered yet", "UNKNOWN_CITIZEN", answer)
+async def pay_before_registered(day: Day, hasty: Citizen) -> None:
+    """One pays in the very moment of joining: the chain does not know this citizen yet."""
+    with day.world.worker_paused():
+        await hasty.join()
+        answer = await hasty.pay_code(day.merchants[0].qr, 5_000)
+    _note(day, "a citizen whom the chain has not registered yet", "UNKNOWN_CITIZEN", answer)
 
 
 async def try_everything(day: Day) -> None:

@@ -6,11 +6,13 @@ import asyncio
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Final
@@ -92,11 +94,24 @@ class World:
         """Copy the processes' logs, after a failure."""
         shutil.copytree(self.state / "logs", folder, dirs_exist_ok=True)
 
+    @contextmanager
+    def worker_paused(self) -> Iterator[None]:
+        """While the worker stands still, nothing reaches the chain."""
+        pid = self._record("worker").pid
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
     def _port(self, name: str) -> int:
+        return self._record(name).port
+
+    def _record(self, name: str) -> Record:
         record = Record.load(self.state / "processes" / f"{name}.json")
         if record is None:
             raise CommandFailed(f"{name} was not started")
-        return record.port
+        return record
 
     # --- commands -----------------------------------------------------------------------------
 

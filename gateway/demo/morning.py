@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 from typing import Any, Final
 
+from eth_utils.crypto import keccak
+
 from gateway.demo import cast
 from gateway.demo.day import Day
 from gateway.demo.people import Citizen, Device, Merchant, each
 from gateway.demo.refused import pay_before_registered
 from gateway.demo.story import Advance, won
 from gateway.demo.world import CITY
-from gateway.rails.bank.camt054 import deposit_key
 
 _CITY_DEPOSIT: Final = 300_000_000
 
@@ -180,7 +181,7 @@ async def charge(day: Day) -> None:
     made.raise_for_status()
     total = day.treasury_won + sum(citizen.charged for citizen in day.citizens)
     currency = day.contract("currency")
-    with story.progress("issued on chain", len(day.citizens)) as advance:
+    with story.progress("issued on chain", 1 + len(day.citizens)) as advance:
         await _watch_issues(day, advance, total)
     story.equal("supply = the city's deposit + every citizen's", currency.read("totalSupply()"), total)
     day.kept_deposits_won = too_much
@@ -204,7 +205,7 @@ async def _watch_issues(day: Day, advance: Advance, total: int) -> None:
         count = await day.world.database.fetchval("SELECT count(*) FROM deposits WHERE state = 'issued'")
         advance(count - done)
         done = count
-        return bool(count >= len(day.citizens) and currency.read("totalSupply()") == total)
+        return bool(count > len(day.citizens) and currency.read("totalSupply()") == total)
 
     await day.world.until("the issues", issued, 180)
 
@@ -222,7 +223,8 @@ async def _two_odd_deposits(day: Day, unsigned: int, over: Citizen) -> None:
     path = f"/operator/deposits/{lost['deposit_key']}/assign"
     (await desk.ask("POST", path, {"member": day.citizens[3].member})).expect(204)
     day.citizens[3].charged += unsigned
-    path = f"/operator/deposits/{deposit_key('032', day.city_reference).hex()}/assign"
+    key = keccak(text=f"032:{day.city_reference}").hex()  # O-3: the bank's code and its reference
+    path = f"/operator/deposits/{key}/assign"
     again = (await desk.ask("POST", path, {"member": over.member})).status
     story.equal("the city's own deposit, issued by the script, can be given to nobody else", again, 409)
 

@@ -9,6 +9,7 @@ one. Camellia's scripts keep ``deployments/<chain-id>.json`` themselves.
 has a dot in it (``/tmp/tmp.XXXX``).
 """
 
+import importlib
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -23,17 +24,25 @@ def without_records() -> None:
 
 
 def scripts_by_name() -> None:
-    """Makes ``brownie run deploy`` import ``scripts.deploy``; the checkout is on the path already."""
-    scripts: Any = import_module("brownie.project.scripts")
+    """Makes ``brownie run deploy`` import ``scripts.deploy``; the checkout is on the path already.
 
-    def import_script(path: Path) -> Any:
-        return import_module(f"scripts.{path.stem}")
+    brownie's modules are compiled: they keep what this name meant when they were imported, so it means
+    something else while they are, and nothing can be put in its place later.
+    """
 
-    scripts._import_from_path = import_script
+    def import_script(name: str, package: str | None = None) -> Any:
+        folder, _, script = name.rpartition(".")
+        return import_module(f"scripts.{script}" if folder.endswith(".scripts") else name, package)
+
+    importlib.import_module = import_script
+    try:
+        import_module("brownie")
+    finally:
+        importlib.import_module = import_module
 
 
 if __name__ == "__main__":
-    without_records()
     scripts_by_name()
+    without_records()
     command: Any = import_module("brownie._cli.__main__")
     sys.exit(command.main())

@@ -12,7 +12,6 @@ has a dot in it (``/tmp/tmp.XXXX``).
 import importlib
 import sys
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 

@@ -92,6 +92,7 @@ contract Participants is IParticipants, Modular, EIP712Upgradeable {
     function removeMerchant(uint32 id, uint40 until) external restricted {
         if (until > block.timestamp + LONGEST_BAR) revert BarTooLong(until);
         Profile p = _known(Kind.Merchant, id);
+        if (until < p.barredUntil()) revert BarShortened(p.barredUntil());
         _setMerchant(
             id, Profiles.ofMerchant(p.wallet(), Profiles.REMOVED, p.district(), p.category(), p.salesBand(), until)
         );

@@ -201,7 +201,7 @@ contract Payments is IPayments, Modular {
         if (nonces & bit != 0) return Reason.DUPLICATE;
         if (block.timestamp > order.expiresAt()) return Reason.EXPIRED_ORDER;
         address signer = order.signer(domain); // zero for a kind that nobody can sign
-        if (signer == address(0)) return Reason.BAD_SIGNATURE;
+        if (signer == address(0) || !order.isClean()) return Reason.BAD_SIGNATURE;
         if (citizen.status() == Profiles.UNKNOWN) return Reason.UNKNOWN_CITIZEN;
         if (signer != citizen.wallet()) return Reason.BAD_SIGNATURE;
         _nonces[key] = nonces | bit;
@@ -215,6 +215,7 @@ contract Payments is IPayments, Modular {
         uint32 nonce = turn.order.nonce();
         if (_isCardNonceUsed(card, nonce)) return Reason.DUPLICATE;
         if (block.timestamp > turn.order.expiresAt()) return Reason.EXPIRED_ORDER;
+        if (!turn.order.isClean()) return Reason.BAD_SIGNATURE;
         if (turn.citizen.status() == Profiles.UNKNOWN) return Reason.UNKNOWN_CITIZEN;
         _useCardNonce(card, nonce);
         reason = _checkParties(turn);

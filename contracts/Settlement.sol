@@ -69,6 +69,7 @@ contract Settlement is ISettlement, Modular {
 
     /// @inheritdoc ISettlement
     function markPaid(uint32 cycle, bytes32 statementHash, uint32[] calldata merchants) external restricted {
+        if (merchants.length == 0) revert NoLines(cycle);
         uint256 total;
         for (uint256 i; i < merchants.length; ++i) {
             total += _endLine(cycle, merchants[i], LineStatus.Paid);
@@ -80,6 +81,7 @@ contract Settlement is ISettlement, Modular {
 
     /// @inheritdoc ISettlement
     function markReturned(uint32 cycle, bytes32 statementHash, uint32[] calldata merchants) external restricted {
+        if (merchants.length == 0) revert NoLines(cycle);
         uint256 total;
         for (uint256 i; i < merchants.length; ++i) {
             uint256 amount = _endLine(cycle, merchants[i], LineStatus.Returned);

@@ -42,6 +42,7 @@ interface IParticipants {
     error SalesBandOutOfRange(uint8 salesBand);
     error MerchantBarred(uint32 merchant, uint40 until);
     error BarTooLong(uint40 until);
+    error BarShortened(uint40 barredUntil);
     error RotationExpired(uint256 deadline);
     error RotationBadSignature(address recovered, address wallet);
     error CurrencyAlreadySet();

@@ -34,6 +34,7 @@ interface ISettlement {
     error LineNotEscrowed(uint32 cycle, uint32 merchant, LineStatus status);
     error FloatTooSmall(uint256 floatLeft, uint256 amount);
     error InvalidCycle(uint32 cycle);
+    error NoLines(uint32 cycle);
 
     /// @notice Moves each merchant's balance, less what it owes, into escrow; once a merchant and cycle.
     /// @param cycle KST date yyyymmdd.

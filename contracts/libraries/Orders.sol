@@ -58,6 +58,15 @@ library Orders {
         return uint32(o.tail >> 176);
     }
 
+    /// @notice Whether the bits that a kind does not use are zero (P-1, P-4): nobody signs them, so that
+    ///         nobody may say something with them.
+    function isClean(Order memory o) internal pure returns (bool) {
+        uint256 kind_ = kind(o);
+        if (kind_ == PASS) return o.tail << 80 == 0;
+        if (o.tail << 48 != 0) return false;
+        return kind_ != CARD || uint256(o.r) | uint256(o.vs) == 0;
+    }
+
     function domainSeparator() internal view returns (bytes32) {
         return keccak256(abi.encode(DOMAIN_TYPEHASH, NAME_HASH, VERSION_HASH, block.chainid, address(this)));
     }

@@ -13,7 +13,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 # A demo that has got as far as its engines, and waits there.
 SCRIPT = """
-import asyncio, sys, time
+import asyncio, signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored when the tests run in the background
 from gateway.demo.world import World
 world = World()
 print(world.state, flush=True)

@@ -9,6 +9,7 @@ _STATEFUL: Final = "tests/contracts/stateful/test_invariants.py::test_i_1_to_i_1
 _ROLES: Final = "tests/contracts/stateful/test_roles.py::test_a_function_is_refused_to_every_other_role"
 _PRECEDENCE: Final = "tests/contracts/stateful/test_precedence.py::test_the_first_of_two_reasons_is_given"
 _HIGH_S: Final = "tests/contracts/stateful/test_precedence.py::test_a_high_s_is_malformed"
+_UNSIGNED: Final = "tests/contracts/stateful/test_precedence.py::test_what_nobody_signed_is_malformed"
 _FLOAT: Final = "tests/contracts/stateful/test_cycle.py::test_the_float_advances_what_the_balance_lacks"
 _BOUNDS: Final = "tests/contracts/stateful/test_bounds.py::"
 _BUDGET: Final = _BOUNDS + "test_cashback_ends_with_the_budget_s_last_won"
@@ -132,6 +133,20 @@ FAULTS: Final = (
     ),
     # --- its libraries
     Fault("a high s counts", "libraries/Orders.sol", "if (s > HALF_N) return address(0);", "", _HIGH_S),
+    Fault(
+        "a card order may carry a signature",
+        "libraries/Orders.sol",
+        "return kind_ != CARD || uint256(o.r) | uint256(o.vs) == 0;",
+        "return true;",
+        _UNSIGNED,
+    ),
+    Fault(
+        "a code may carry a pass limit",
+        "libraries/Orders.sol",
+        "if (o.tail << 48 != 0) return false;",
+        "if (o.tail << 80 != 0) return false;",
+        _UNSIGNED,
+    ),
     Fault("the odd node is lost", "libraries/Records.sol", "if and(width, 1) {", "if 0 {"),
     Fault(
         "cashback is taken back before it is due",

@@ -33,6 +33,14 @@ def test_a_deposit_issues_once_o3(city: City) -> None:
         city.currency.issueToTreasury(1, REF, city.by(Role.ISSUER))
 
 
+def test_a_frozen_citizens_deposit_is_issued_c4(city: City) -> None:
+    """The bank has the money already: it is the citizen's, and waits there."""
+    citizen = city.citizen()
+    city.freeze(citizen)
+    city.currency.issue(citizen, 30_000, REF, city.by(Role.ISSUER))
+    assert city.own(citizen) == 30_000
+
+
 def test_within_the_issuers_allowance_o3(city: City) -> None:
     citizen, issuer = city.citizen(), city.by(Role.ISSUER)
     tx = city.currency.setIssuerAllowance(holder(Role.ISSUER), 10_000, city.by(Role.TREASURER))

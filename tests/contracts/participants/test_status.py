@@ -77,6 +77,16 @@ def test_the_bar_lasts_a_year_at_most(city: City) -> None:
     city.participants.removeMerchant(merchant, at + 1 + LONGEST_BAR, city.by(Role.REGISTRAR))
 
 
+def test_a_bar_is_never_shortened_c4(city: City) -> None:
+    merchant, registrar = city.merchant(), city.by(Role.REGISTRAR)
+    until = now() + DAY
+    city.participants.removeMerchant(merchant, until, registrar)
+    with reverts("BarShortened", until):
+        city.participants.removeMerchant(merchant, until - 1, registrar)
+    tx = city.participants.removeMerchant(merchant, until + 1, registrar)
+    assert only(tx, "MerchantChanged")["barredUntil"] == until + 1
+
+
 def test_a_bar_survives_a_change_of_category(city: City) -> None:
     merchant, registrar = city.merchant(), city.by(Role.REGISTRAR)
     until = now() + DAY

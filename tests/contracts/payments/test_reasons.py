@@ -20,9 +20,9 @@ POSSIBLE = {
     QR: set(Reason)
     - {Reason.ACCEPTED, Reason.OVER_PASS_LIMIT, Reason.CARD_NOT_ENABLED, Reason.OVER_CARD_LIMIT},
     PASS: set(Reason) - {Reason.ACCEPTED, Reason.CARD_NOT_ENABLED, Reason.OVER_CARD_LIMIT},
-    CARD: set(Reason) - {Reason.ACCEPTED, Reason.BAD_SIGNATURE, Reason.OVER_PASS_LIMIT},
+    CARD: set(Reason) - {Reason.ACCEPTED, Reason.OVER_PASS_LIMIT},
 }
-"""A QR order has no pass and no card, a card order no signature (P-2 to P-4)."""
+"""A QR order has no pass and no card; a card order with a signature is malformed (P-2 to P-4)."""
 
 EXCLUSIVE = {
     # A citizen who is not there is not frozen, has no card, used no nonce and consented to nothing.
@@ -94,9 +94,9 @@ class Case:
         return order.nonce
 
     def _spoilt(self, order: BatchOrder) -> BatchOrder:
-        """Malformed when nobody is there to hold it against (R-1), else of another key."""
+        """Malformed when nobody is there to hold it against (R-1), else of another key; a card has none."""
         signature = CompactSignature(b"\0" * 32, b"\0" * 32)
-        if Reason.UNKNOWN_CITIZEN not in self.holding:
+        if self.kind is CARD or Reason.UNKNOWN_CITIZEN not in self.holding:
             signature = CompactSignature.from_bytes(Wallet.named("thief").sign_digest(b"\x07" * 32))
         fields = {name: getattr(order, name) for name in BatchOrder.__slots__}
         return BatchOrder(**{**fields, "signature": signature})

@@ -4,11 +4,11 @@ import pytest
 
 from gateway.domain.order import BatchOrder, Kind, PaymentOrder, PaymentPass
 from gateway.domain.reasons import Reason
-from gateway.domain.record import Draw
+from gateway.domain.record import Draw, parse_records
 from gateway.domain.signature import SECP256K1_ORDER, CompactSignature
 from scripts.lib.roles import Role
 from tests.contracts.chain import every, next_at, now, only, reverts
-from tests.contracts.city import City
+from tests.contracts.city import City, words_of
 from tests.contracts.wallets import Wallet, eip712_digest
 
 SIGNED = (Kind.MERCHANT_QR, Kind.CUSTOMER_QR)
@@ -188,6 +188,30 @@ def test_a_signature_of_one_kind_is_not_of_another(city: City) -> None:
 def test_no_other_kind_can_be_signed_p1(city: City, kind: int) -> None:
     citizen, merchant = city.citizen(own=100), city.merchant()
     assert city.reason(changed(city.qr(citizen, merchant, 1), kind=kind)) is Reason.BAD_SIGNATURE
+
+
+UNSIGNED_BITS = {
+    # Per kind: the lowest and the highest bit of the tail that the kind does not use (P-1).
+    Kind.MERCHANT_QR: (0, 207),
+    Kind.CUSTOMER_QR: (0, 175),
+    Kind.CARD: (0, 207),
+}
+
+
+@pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.name)
+def test_bits_that_a_kind_does_not_use_are_zero_p1(city: City, kind: Kind) -> None:
+    citizen, merchant = city.citizen(own=100), city.merchant()
+    city.consent(citizen, 100)
+    order = city.order(kind, citizen, merchant, 1)
+    ((head, tail, r, vs),) = words_of([order])
+    spoilt = [(head, tail | 1 << bit, r, vs) for bit in UNSIGNED_BITS[kind]]
+    if kind is Kind.CARD:
+        one = (1).to_bytes(32, "big")
+        spoilt += [(head, tail, one, vs), (head, tail, r, one)]
+    tx = city.payments.submitBatch(spoilt, city.by(Role.GATEWAY))
+    records = parse_records(bytes(only(tx, "BatchProcessed")["records"]))
+    assert {record.reason for record in records} == {Reason.BAD_SIGNATURE}
+    assert city.reason(order) is Reason.ACCEPTED
 
 
 def malformed(good: CompactSignature) -> list[CompactSignature]:

@@ -41,6 +41,14 @@ def test_burnt_s3(city: City, merchants: tuple[int, int]) -> None:
     assert city.currency.totalSupply() == supply - 350
 
 
+def test_nothing_is_told_of_no_lines(city: City, merchants: tuple[int, int]) -> None:
+    anchor(city, 350)
+    with reverts("NoLines", CYCLE):
+        mark_paid(city)
+    with reverts("NoLines", CYCLE):
+        mark_returned(city)
+
+
 def test_in_parts(city: City, merchants: tuple[int, int]) -> None:
     first, second = merchants
     anchor(city, 350)

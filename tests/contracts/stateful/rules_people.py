@@ -79,11 +79,13 @@ class PeopleRules(Machine):
 
     @rule(number=CHOICE, days=st.sampled_from([1, 30, 366, 367]))
     def remove_shop(self, number: int, days: int) -> None:
-        """C-4: a removed merchant may not return for up to a year."""
+        """C-4: a removed merchant may not return for up to a year; the bar is never shortened."""
         number = self.pick(number, self.model.shops)
         until = self.now + days * DAY
         shop = self.model.shops.get(number)
         error = "BarTooLong" if days > 366 else None if shop else "UnknownParticipant"
+        if error is None and shop and until < shop.barred_until:
+            error = "BarShortened"
         if self.act_or_refused(error, "registrar", "Participants", "removeMerchant", number, until):
             assert shop
             shop.status, shop.barred_until = REMOVED, until

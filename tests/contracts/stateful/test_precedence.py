@@ -126,6 +126,26 @@ def test_a_high_s_is_malformed(town: Town) -> None:
     assert reasons == [Reason.UNKNOWN_CITIZEN, Reason.BAD_SIGNATURE]
 
 
+def test_what_nobody_signed_is_malformed(town: Town) -> None:
+    """P-1, P-4: a pass limit on a signed code, a signature on a card order."""
+    code = order_of(town, Shape(citizen=9), 500)
+    card = BatchOrder(
+        kind=Kind.CARD,
+        payment_id=ref("card with a signature")[:16],
+        citizen=1,
+        merchant=1,
+        amount=1,
+        nonce=9,
+        expires_at=town.now + 600,
+    )
+    spoilt = [replace(code, kind=Kind.MERCHANT_QR), replace(card, signature=code.signature)]
+    assert outcomes(town, [*spoilt, card]) == [
+        Reason.BAD_SIGNATURE,
+        Reason.BAD_SIGNATURE,
+        Reason.CARD_NOT_ENABLED,
+    ]
+
+
 def test_a_refused_card_order_says_why_in_order(town: Town) -> None:
     """R 11 before 12; a card's own nonce (P-6)."""
     order = BatchOrder(

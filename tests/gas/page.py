@@ -66,6 +66,11 @@ distinct: the 6,000 or so gas between the two lines above are the merchant's pro
 balance (a 2,100 load and a 2,900 write). A payment that is not paid to a merchant's balance could not be
 settled, and one that does not read the profile could not refuse a suspended merchant.
 
+A payment that also spends the credit earned before costs about 2,800 more, and a card payment then passes
+its ceiling too: the credit moves from the `Cashback` contract to the merchant, which is an ERC-20 transfer
+beside the citizen's own. Both balances are warm (no new word is written); the cost is the second `Transfer`
+event (1,756), without which the token's history would not add up, and its share of arithmetic and checks.
+
 Each further open programme on whose roll the payer stands costs about 3,200 more: the byte of the roll,
 and the lane that says what was spent. Programmes that do not fit the merchant, or are nobody's yet, cost
 one warm load.

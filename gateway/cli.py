@@ -20,6 +20,7 @@ from gateway.domain.business_days import KST
 from gateway.domain.money import format_won
 from gateway.engine import Engines
 from gateway.engine.process import EngineError
+from gateway.flow.errors import Conflict
 from gateway.logs import set_up_logs
 from gateway.wiring import processes
 from gateway.wiring.processes import City
@@ -114,6 +115,9 @@ def settle(
         str, typer.Option("--date", help="The KST day of the sales, YYYY-MM-DD; default today.")
     ] = "",
     city: Annotated[str, typer.Option(help="The municipality; default the first.")] = "",
+    early: Annotated[
+        bool, typer.Option(help="Even if the cycle has yet to take the sales of a weekend or holiday.")
+    ] = False,
     wait: Annotated[float, typer.Option(help="Seconds to wait until the bank has the file.")] = 60.0,
 ) -> None:
     """Close the cycle that pays a day's sales, and bring its file to the bank. The worker has to run."""
@@ -126,7 +130,12 @@ def settle(
         sales_day = date.fromisoformat(day) if day else now
     except ValueError as error:
         raise typer.BadParameter("a date is YYYY-MM-DD") from error
-    found = asyncio.run(settle_day(settings, city or settings.cities[0].code, sales_day, wait))
+    code = city or settings.cities[0].code
+    try:
+        found = asyncio.run(settle_day(settings, code, sales_day, wait, early=early))
+    except Conflict as conflict:
+        errors.print(f"error: {conflict}")
+        raise typer.Exit(1) from conflict
     console.print(
         f"cycle {found.cycle}: {found.state}, {found.lines} merchants, "
         f"{format_won(found.total_won)}, paid on {found.execution_on}"

@@ -27,6 +27,7 @@ from gateway.config import Settings
 from gateway.domain.business_days import KST
 from gateway.engine.block_times import AnvilBlockTimes, block_times_of
 from gateway.flow import settle, submit
+from gateway.flow.errors import Conflict
 from gateway.flow.outcomes import WORK_CHANNEL, Outcomes
 from gateway.wiring import bank, events
 from gateway.wiring.desk import ROLES, ChainDesk
@@ -180,7 +181,8 @@ async def close_due_cycle(place: Place, desk: ChainDesk) -> None:
     today = now.date()
     if not m.city.calendar.is_business_day(today) or now.time() < m.city.settlement.close_at:
         return
-    await settle.open_cycle(m, desk, today - timedelta(days=1))
+    with suppress(Conflict):  # paused: its time comes when money moves again
+        await settle.open_cycle(m, desk, today - timedelta(days=1))
 
 
 async def _loop(name: str, step: Callable[[], Awaitable[bool]], told: asyncio.Event, seconds: float) -> None:

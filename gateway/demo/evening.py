@@ -21,8 +21,8 @@ async def close_the_cycle(day: Day) -> None:
     story.chapter(world.clock(), "The day's cycle closes")
     before = day.books()
     sold = {number: before.own[wallet] for number, wallet in before.merchants.items() if before.own[wallet]}
-    said = await world.command("settle", "--date", "2026-09-23")
-    story.say(f"[dim]$ camellia settle --date 2026-09-23[/]\n{said.strip().splitlines()[-1]}")
+    said = await world.command("settle", "--date", "2026-09-23", "--early")
+    story.say(f"[dim]$ camellia settle --date 2026-09-23 --early[/]\n{said.strip().splitlines()[-1]}")
     await world.caught_up()
     books = day.books()
     escrowed = {merchant: amount for (cycle, merchant), amount in books.escrowed.items() if cycle == CYCLE}

@@ -8,7 +8,7 @@ stopped anywhere. What was escrowed is read from the chain's own events (S-1), n
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
@@ -19,21 +19,22 @@ from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.business_days import KST
-from gateway.domain.participants import MerchantStatus
 from gateway.domain.settlement import cycle_id
+from gateway.flow import settle_escrow
+from gateway.flow.errors import Conflict
 from gateway.flow.merchants import open_account
 from gateway.flow.municipality import Municipality
 from gateway.flow.ports import BankFiles, Desk, PayoutLine
+from gateway.flow.settle_escrow import chunks
 from gateway.store import chain_tables as mirror
 from gateway.store.people_tables import merchants
 from gateway.store.settlement_tables import cycle_lines, cycles
 
 log = structlog.get_logger(__name__)
 
-ESCROW, ANCHOR, MARK_PAID, MARK_RETURNED = "escrow", "anchor", "mark-paid", "mark-returned"
+ANCHOR, MARK_PAID, MARK_RETURNED = "anchor", "mark-paid", "mark-returned"
 
-# Under 16 million gas a transaction: 110,000 a merchant to escrow, 80,000 to give back, 30,000 to burn.
-ESCROWED_AT_ONCE: Final = 140
+# Under 16 million gas a transaction: 80,000 a merchant to give back, 30,000 to burn.
 MARKED_AT_ONCE: Final = 190
 
 PAID, RETURNED, ESCROWED = "paid", "returned", "escrowed"
@@ -75,10 +76,22 @@ def cycle_of(m: Municipality, sales_day: date) -> tuple[int, date]:
     return cycle_id(paid_on), paid_on
 
 
-async def open_cycle(m: Municipality, desk: Desk, sales_day: date) -> int:
-    """Escrow what active merchants hold for the cycle that pays a day's sales; once. Returns the cycle."""
+async def open_cycle(m: Municipality, desk: Desk, sales_day: date, *, early: bool = False) -> int:
+    """Escrow what active merchants hold for the cycle that pays a day's sales; once. Returns the cycle.
+
+    Raises Conflict while the currency is paused (nothing would move), and before the last of the days that
+    the cycle pays has come: Monday's pays Saturday's and Sunday's sales too (S-6). `early` closes it all the
+    same; what is sold afterwards waits for the next cycle.
+    """
     cycle, paid_on = cycle_of(m, sales_day)
+    last_day = paid_on - timedelta(days=1)
     async with m.engine.begin() as connection:
+        if await _is_open(m, connection, cycle):
+            return cycle
+        if not early and datetime.fromtimestamp(m.clock.now(), KST).date() < last_day:
+            raise Conflict(f"Cycle {cycle} also pays the sales until {last_day}: it closes from then on.")
+        if (await m.mirror.rules(connection)).paused:
+            raise Conflict("The currency is paused: nothing can be escrowed.")
         opened = await connection.execute(
             insert(cycles)
             .values(
@@ -92,9 +105,8 @@ async def open_cycle(m: Municipality, desk: Desk, sales_day: date) -> int:
         )
         if not opened.rowcount:
             return cycle
-        wanted = await _with_balance(m, connection)
-        for number, chunk in enumerate(_chunks(wanted, ESCROWED_AT_ONCE)):
-            await desk.escrow(connection, cycle, chunk, f"{cycle}-{number}")
+        wanted = await settle_escrow.with_balance(m, connection)
+        await settle_escrow.ask(connection, desk, cycle, 0, wanted)
     desk.committed(connection)
     log.info("cycle opened", cycle=cycle, merchants=len(wanted), paid_on=str(paid_on))
     return cycle
@@ -117,6 +129,13 @@ async def advance(m: Municipality, desk: Desk, bank: BankFiles, cycle: int) -> b
     return done
 
 
+async def _is_open(m: Municipality, connection: AsyncConnection, cycle: int) -> bool:
+    found = await connection.scalar(
+        select(func.count()).where(cycles.c.currency == m.code, cycles.c.cycle == cycle)
+    )
+    return bool(found)
+
+
 async def unfinished(m: Municipality) -> list[int]:
     """The cycles that are not ended, oldest first."""
     async with m.engine.connect() as connection:
@@ -134,14 +153,15 @@ async def unfinished(m: Municipality) -> list[int]:
 async def _read_escrow(
     m: Municipality, connection: AsyncConnection, desk: Desk, bank: BankFiles, cycle: Row[Any]
 ) -> bool:
-    number = 0
-    while (sent := await desk.sent(connection, ESCROW, f"{cycle.cycle}-{number}")) is not None:
-        if not sent.indexed:
+    asked, failed = await settle_escrow.last_round(connection, desk, cycle.cycle)
+    if failed is None:
+        return False
+    if failed and asked + 1 < settle_escrow.ROUNDS:
+        if (await m.mirror.rules(connection)).paused:
             return False
-        if not sent.succeeded:
-            # Nothing was escrowed by it: those merchants' balances wait for the next cycle.
-            log.error("escrow failed", cycle=cycle.cycle, chunk=number, error=sent.error)
-        number += 1
+        if wanted := await settle_escrow.with_balance(m, connection):
+            await settle_escrow.ask(connection, desk, cycle.cycle, asked + 1, wanted)
+            return True
     rows = (
         await connection.execute(
             select(mirror.lines.c.merchant, mirror.lines.c.amount).where(
@@ -238,6 +258,8 @@ async def _end_lines(
 ) -> bool:
     """Tell the chain what the bank said, and write down what the chain then says."""
     done = await _read_ends(m, connection, cycle.cycle)
+    if (await m.mirror.rules(connection)).paused:
+        return done  # what is asked for now would fail (O-9), and be asked for again at once
     rows = (
         await connection.execute(
             select(cycle_lines)
@@ -258,7 +280,7 @@ async def _end_lines(
             named = [
                 row.merchant for row in rows if row.bank_outcome == outcome and row.report_hash == report
             ]
-            for chunk in _chunks(named, MARKED_AT_ONCE):
+            for chunk in chunks(named, MARKED_AT_ONCE):
                 reference = f"{cycle.cycle}-{chunk[0]}-{cycle.marks}"
                 await mark(connection, cycle.cycle, report, chunk, reference)
                 await _ask(m, connection, cycle.cycle, chunk, f"{kind}:{reference}")
@@ -311,30 +333,6 @@ _STEPS: Final[Mapping[CycleState, _Step]] = {
 }
 
 
-async def _with_balance(m: Municipality, connection: AsyncConnection) -> list[int]:
-    """Active merchants with something to pay that the gateway knows a bank account of."""
-    found = await connection.scalars(
-        select(mirror.merchants.c.merchant)
-        .join(
-            mirror.balances,
-            (mirror.balances.c.currency == mirror.merchants.c.currency)
-            & (mirror.balances.c.wallet == mirror.merchants.c.wallet),
-        )
-        .join(
-            merchants,
-            (merchants.c.currency == mirror.merchants.c.currency)
-            & (merchants.c.merchant == mirror.merchants.c.merchant),
-        )
-        .where(
-            mirror.merchants.c.currency == m.code,
-            mirror.merchants.c.status == MerchantStatus.ACTIVE,
-            mirror.balances.c.won > 0,
-        )
-        .order_by(mirror.merchants.c.merchant)
-    )
-    return list(found)
-
-
 def _payout(m: Municipality, row: Row[Any]) -> PayoutLine:
     account = open_account(m, row)
     return PayoutLine(row.reference, row.amount, account.bank_code, account.number, account.holder)
@@ -358,7 +356,3 @@ async def _ask(
         )
         .values(asked=asked)
     )
-
-
-def _chunks(items: Sequence[int], size: int) -> list[Sequence[int]]:
-    return [items[start : start + size] for start in range(0, len(items), size)]

@@ -35,8 +35,12 @@ class Closed:
         return self.state in (settle.CycleState.SENT, settle.CycleState.ENDED)
 
 
-async def settle_day(settings: Settings, code: str, sales_day: date, seconds: float) -> Closed:
+async def settle_day(
+    settings: Settings, code: str, sales_day: date, seconds: float, *, early: bool = False
+) -> Closed:
     """Open the cycle that pays a day's sales and drive it until the bank has its file, or `seconds` are over.
+
+    Raises Conflict when its days are not over (unless `early`), or the currency is paused.
 
     The worker signs what is asked for here, and drives the same cycle itself; both take turns on its row.
     """
@@ -44,7 +48,7 @@ async def settle_day(settings: Settings, code: str, sales_day: date, seconds: fl
         place = parts.places[code]
         m = place.municipality
         desk = ChainDesk(code, place.contracts, parts.outbox, role_addresses(settings.keys), parts.clock)
-        cycle = await settle.open_cycle(m, desk, sales_day)
+        cycle = await settle.open_cycle(m, desk, sales_day, early=early)
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while not (await _closed(m, cycle)).is_sent:

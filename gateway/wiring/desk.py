@@ -16,6 +16,7 @@ from gateway.chain.relayer import Relayer
 from gateway.chain.shapes import NewCitizen, NewMerchant, RecordWords, RefundCall
 from gateway.flow import settle, submit
 from gateway.flow.ports import Clock, RefundOrder, Sent
+from gateway.flow.settle_escrow import ESCROW
 from gateway.store.outbox import Outbox, OutboxEntry
 
 GATEWAY, REGISTRAR, ISSUER, SETTLER = "gateway", "registrar", "issuer", "settler"
@@ -91,7 +92,7 @@ class ChainDesk:
         self, connection: AsyncConnection, cycle: int, merchants: Sequence[int], reference: str
     ) -> None:
         call = self._contracts.escrow(cycle, list(merchants))
-        await self._put(connection, SETTLER, call, settle.ESCROW, reference)
+        await self._put(connection, SETTLER, call, ESCROW, reference)
 
     async def anchor_file(
         self, connection: AsyncConnection, cycle: int, file_hash: bytes, total_won: int, reference: str

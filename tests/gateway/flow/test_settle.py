@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from datetime import date
+import signal
+from datetime import date, timedelta
 
 import pytest
 
@@ -37,7 +39,7 @@ def test_the_day_from_sale_to_payout(own_city: World, paid_shops: tuple[Shop, Sh
     """S-1 to S-6, with one line returned; twice over, so that nothing is done twice."""
     good, bad = paid_shops
     for _ in range(2):
-        done = own_city.camellia("settle")
+        done = own_city.camellia("settle", "--early")
         assert done.returncode == 0, done.stdout + done.stderr
         assert "sent, 2 merchants, ₩50,000" in done.stdout
     assert {payout(shop)["state"] for shop in paid_shops} == {"escrowed"}
@@ -103,3 +105,40 @@ def test_a_weekend_and_a_holiday_are_no_business_days(own_city: World) -> None:
     """S-6: the sales of Christmas Eve 2026, a Thursday, are paid on Monday."""
     calendar = load_city(ROOT / "cities" / "dongbaek.toml").calendar
     assert calendar.next_business_day(date(2026, 12, 24)) == date(2026, 12, 28)
+
+
+def test_a_cycle_is_not_closed_before_its_last_day(own_city: World) -> None:
+    """S-6: Monday's cycle takes the weekend's sales too."""
+    day = own_city.now().date() + timedelta(days=7)
+    friday = day + timedelta(days=(4 - day.weekday()) % 7)
+    done = own_city.camellia("settle", "--date", friday.isoformat())
+    assert done.returncode == 1
+    assert "also pays the sales until" in done.stderr
+    day_after = friday + timedelta(days=1)
+    assert not own_city.sql("SELECT 1 FROM cycles WHERE execution_on > $1", day_after)
+
+
+def test_no_cycle_is_lost_to_a_pause(own_city: World) -> None:
+    """S-1, O-9: refused while paused; an escrow that a pause made fail is asked for again after it."""
+    citizen, shop = own_city.join(), own_city.shop()
+    citizen.charge(10_000)
+    own_city.on_chain("pauser", "LocalCurrency", "setPaused", True)
+    until(lambda: own_city.sql("SELECT 1 FROM mirror_city WHERE paused") or None)
+    far = (own_city.now().date() + timedelta(days=40)).isoformat()
+    done = own_city.camellia("settle", "--date", far, "--early")
+    assert (done.returncode, "is paused" in done.stderr) == (1, True)
+
+    own_city.on_chain("pauser", "LocalCurrency", "setPaused", False)
+    until(lambda: own_city.sql("SELECT 1 FROM mirror_city WHERE NOT paused") or None)
+    assert citizen.pay(shop.qr(), 4_000).status_code == 201
+    os.kill(own_city.pid("worker"), signal.SIGKILL)
+    own_city.on_chain("pauser", "LocalCurrency", "setPaused", True)  # what nobody here has seen yet
+    asked = own_city.camellia("settle", "--date", far, "--early", "--wait", "0.5")
+    assert "escrowing" in asked.stdout, asked.stdout + asked.stderr
+    own_city.up()
+    failed = "SELECT 1 FROM outbox_transaction WHERE kind = 'escrow' AND NOT succeeded"
+    until(lambda: own_city.sql(failed) or None)
+    own_city.on_chain("pauser", "LocalCurrency", "setPaused", False)
+    line = "SELECT amount FROM cycle_lines WHERE merchant = $1"
+    lines = until(lambda: own_city.sql(line, shop.merchant) or None)
+    assert [line["amount"] for line in lines] == [4_000]

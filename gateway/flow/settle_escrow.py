@@ -1,0 +1,78 @@
+"""The escrow of a cycle: whose balance is asked for, and asked for again when a transaction failed (S-1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.domain.participants import MerchantStatus
+from gateway.flow.municipality import Municipality
+from gateway.flow.ports import Desk
+from gateway.store import chain_tables as mirror
+from gateway.store.people_tables import merchants
+
+log = structlog.get_logger(__name__)
+
+ESCROW: Final = "escrow"
+ESCROWED_AT_ONCE: Final = 140
+"""Under 16 million gas a transaction, at 110,000 a merchant."""
+ROUNDS: Final = 3
+"""Then the cycle goes on with those whose escrow succeeded; the others' balances wait for the next."""
+
+
+async def ask(connection: AsyncConnection, desk: Desk, cycle: int, asked: int, wanted: Sequence[int]) -> None:
+    """Escrow what these merchants hold; `asked` is the round, from 0."""
+    for number, chunk in enumerate(chunks(wanted, ESCROWED_AT_ONCE)):
+        await desk.escrow(connection, cycle, chunk, f"{cycle}-{asked}-{number}")
+
+
+async def last_round(connection: AsyncConnection, desk: Desk, cycle: int) -> tuple[int, int | None]:
+    """(the last round of escrow transactions that was asked for, how many of it failed; None: not all are
+    known yet). A round after a failed one asks again for whoever holds something: whom an earlier chunk
+    escrowed is passed over (S-1).
+    """
+    asked = 0
+    while await desk.sent(connection, ESCROW, f"{cycle}-{asked + 1}-0") is not None:
+        asked += 1
+    number = failed = 0
+    while (sent := await desk.sent(connection, ESCROW, f"{cycle}-{asked}-{number}")) is not None:
+        if not sent.indexed:
+            return asked, None
+        if not sent.succeeded:
+            log.error("escrow failed", cycle=cycle, asked=asked, chunk=number, error=sent.error)
+            failed += 1
+        number += 1
+    return asked, failed
+
+
+async def with_balance(m: Municipality, connection: AsyncConnection) -> list[int]:
+    """Active merchants with something to pay that the gateway knows a bank account of."""
+    found = await connection.scalars(
+        select(mirror.merchants.c.merchant)
+        .join(
+            mirror.balances,
+            (mirror.balances.c.currency == mirror.merchants.c.currency)
+            & (mirror.balances.c.wallet == mirror.merchants.c.wallet),
+        )
+        .join(
+            merchants,
+            (merchants.c.currency == mirror.merchants.c.currency)
+            & (merchants.c.merchant == mirror.merchants.c.merchant),
+        )
+        .where(
+            mirror.merchants.c.currency == m.code,
+            mirror.merchants.c.status == MerchantStatus.ACTIVE,
+            mirror.balances.c.won > 0,
+        )
+        .order_by(mirror.merchants.c.merchant)
+    )
+    return list(found)
+
+
+def chunks(items: Sequence[int], size: int) -> list[Sequence[int]]:
+    """The items in parts of at most `size`."""
+    return [items[start : start + size] for start in range(0, len(items), size)]

@@ -325,7 +325,8 @@ class Outbox:
     async def mark_lost(self, conn: AsyncConnection, above: int, *, at: int) -> int:
         """Put back what was mined in blocks above `above`, which the chain has lost; how many rows.
 
-        What it did then is kept in outbox_replay until it has been mined again and compared.
+        What it did then is kept in outbox_replay until it has been mined again and compared. A block that
+        was sent again with its time can be the very same block, and be lost a second time.
         """
         await conn.execute(
             text("""
@@ -337,7 +338,8 @@ class Outbox:
                 FROM outbox_transaction
                 WHERE chain_id = :chain_id AND state = 'mined' AND block_number > :above
                 ORDER BY block_number, tx_index
-                ON CONFLICT (transaction_id, block_hash) DO NOTHING"""),
+                ON CONFLICT (transaction_id, block_hash) DO UPDATE
+                SET lost_at = excluded.lost_at, replayed_at = NULL, same_outcome = NULL, same_logs = NULL"""),
             {"chain_id": self.chain_id, "above": above, "at": at},
         )
         result = await conn.execute(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -16,8 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import asyncpg
 import httpx
 
+from gateway.engine import Engines
 from tests.e2e.chain import Chain
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,6 +92,18 @@ class City:
     def chain(self, code: str) -> Chain:
         """The city's contracts, read past the gateway."""
         return Chain(self.url_of("anvil"), self.state / "deployments" / f"{CHAIN_ID}.json", code)
+
+    def sent_again(self) -> int:
+        """How many transactions were ever sent again because the chain had lost their block."""
+
+        async def count() -> int:
+            connection = await asyncpg.connect(Engines(self.state).database_url)
+            try:
+                return int(await connection.fetchval("SELECT count(*) FROM outbox_replay"))
+            finally:
+                await connection.close()
+
+        return asyncio.run(count())
 
     @property
     def operator(self) -> dict[str, str]:

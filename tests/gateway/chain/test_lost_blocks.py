@@ -42,6 +42,9 @@ class Crashing:
     def stop_dumps(self) -> None:
         """From now on nothing reaches the disk."""
         self.own.checkpoint()
+        self.kill_keeper()
+
+    def kill_keeper(self) -> None:
         keeper = Record.load(self.own.state / "anvil-keeper.json")
         assert keeper and keeper.is_alive()
         os.kill(keeper.pid, signal.SIGKILL)
@@ -134,6 +137,27 @@ async def test_what_was_lost_in_a_kill_comes_back_as_it_was(crashing: Crashing):
     await crashing.traffic(8, 2)  # and life goes on
     await side.indexer.catch_up()
     await crashing.expect_all_told()
+
+
+async def test_what_came_back_may_be_lost_again(crashing: Crashing):
+    """Sent again with the times that they had, the blocks are the same to the last bit."""
+    side = crashing.side
+    await crashing.traffic(0, 1)
+    crashing.stop_dumps()
+    kept = await side.node.block_number()
+    await crashing.traffic(1, 3)
+    await side.indexer.catch_up()
+    before = await chain_books(crashing.city)
+    for _ in range(3):
+        crashing.kill_chain()
+        await crashing.restart_chain()
+        crashing.kill_keeper()
+        assert await side.node.block_number() == kept
+        async with asyncio.timeout(30):
+            await side.indexer.catch_up()
+    await crashing.expect_all_told()
+    assert await chain_books(crashing.city) == before
+    assert all(same and same_logs and at for _, same, same_logs, at in await differences(side))
 
 
 async def test_the_relayers_notice_by_themselves(crashing: Crashing):

@@ -17,6 +17,7 @@
 | CAMELLIA_SMS_KEYS_FILE | `access_key=…` and `secret_key=…` lines | `<keys>/sms` |
 | CAMELLIA_ANONYMOUS_LIMIT | requests a second and at once, an address without a token | `2,60` |
 | CAMELLIA_CLIENT_LIMIT | the same, a token | `20,100` |
+| CAMELLIA_INTAKE | most payments of a city in one transaction, and under way at once | `256,2048` |
 | CAMELLIA_PROXIES | addresses of proxies whose X-Forwarded-For is believed | none |
 | CAMELLIA_HOST, CAMELLIA_PORT | where the API listens | 127.0.0.1, 8080 |
 """
@@ -30,6 +31,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.domain.city import City, load_city
+from gateway.flow.intake import Bounds
 from gateway.rails.sms import SensAccount
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -77,6 +79,7 @@ class Settings:
     sms_keys_file: Path
     anonymous_limit: tuple[float, int]
     client_limit: tuple[float, int]
+    intake_bounds: Bounds
     proxies: str
     host: str
     port: int
@@ -162,6 +165,7 @@ def load_settings(*, database_url: str | None = None, rpc_url: str | None = None
         sms_keys_file=Path(env.get("CAMELLIA_SMS_KEYS_FILE") or keys / "sms"),
         anonymous_limit=_limit(env.get("CAMELLIA_ANONYMOUS_LIMIT") or "2,60"),
         client_limit=_limit(env.get("CAMELLIA_CLIENT_LIMIT") or "20,100"),
+        intake_bounds=_bounds(env.get("CAMELLIA_INTAKE") or "256,2048"),
         proxies=env.get("CAMELLIA_PROXIES") or "",
         host=env.get("CAMELLIA_HOST") or "127.0.0.1",
         port=int(env.get("CAMELLIA_PORT") or 8080),
@@ -172,3 +176,11 @@ def _limit(text: str) -> tuple[float, int]:
     """`per second,at once`. Raises ValueError."""
     per_second, at_once = text.split(",")
     return float(per_second), int(at_once)
+
+
+def _bounds(text: str) -> Bounds:
+    """`in one transaction,under way at once`. Raises ValueError."""
+    group, under_way = (int(number) for number in text.split(","))
+    if not 0 < group <= under_way:
+        raise ValueError("CAMELLIA_INTAKE: a group has at least one request and at most all under way")
+    return Bounds(group, under_way)

@@ -14,6 +14,7 @@ from fastapi import Depends, Header, Path, Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from gateway.flow.errors import Invalid, NotAllowed, NotFound, TooMany, Unauthenticated
+from gateway.flow.intake import Intake
 from gateway.flow.municipality import Municipality
 from gateway.flow.sessions import Caller, Role, authenticate, hashed
 
@@ -59,6 +60,7 @@ class Access:
     """What the dependencies need; kept in the application's state."""
 
     municipalities: dict[str, Municipality]
+    intakes: dict[str, Intake]
     operator_token_hash: bytes
     anonymous: Limiter
     signed_in: Limiter
@@ -107,6 +109,12 @@ async def signed_in(
     except Unauthenticated:
         anonymous(request)
         raise
+
+
+def require_role(caller: Caller, role: Role) -> None:
+    """Raises NotAllowed."""
+    if caller.role is not role:
+        raise NotAllowed(f"This kind of payment is for {role}s.")
 
 
 def _only(role: Role) -> Callable[[Caller], Awaitable[Caller]]:

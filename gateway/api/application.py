@@ -13,7 +13,7 @@ from prometheus_client import Counter, Histogram
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.api import citizens, merchants, operator, payments, problems, public
+from gateway.api import citizens, merchants, operator, paying, payments, problems, public
 from gateway.api.access import Access
 
 log = structlog.get_logger(__name__)
@@ -67,7 +67,7 @@ def create_api(
         operator.metrics_router,
     ):
         app.include_router(router)
-    app.add_middleware(Edge)
+    app.add_middleware(Edge, access=access)
     return app
 
 
@@ -79,8 +79,9 @@ async def _nothing(_app: FastAPI) -> AsyncIterator[None]:
 class Edge:
     """What every request passes: the body's limit, security headers, measurements, one log line."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app
+        self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -97,11 +98,16 @@ class Edge:
             await send(message)
 
         body = await _whole_body(receive)
+        currency = paying.currency_of(scope)
         if body is None:
             await _too_large(scope, sending)
+        elif currency is not None:
+            answer = await paying.answer(self._access, currency, scope, body)
+            await answer(scope, receive, sending)
         else:
             await self._app(scope, _once(body, receive), sending)
-        _measure(scope, status, time.perf_counter() - began)
+        route = getattr(scope.get("route"), "path", "none") if currency is None else paying.ROUTE
+        _measure(scope["method"], route, status, time.perf_counter() - began)
 
 
 async def _whole_body(receive: Receive) -> bytes | None:
@@ -144,10 +150,8 @@ async def _too_large(scope: Scope, send: Send) -> None:
     await answer(scope, nothing, send)
 
 
-def _measure(scope: Scope, status: int, seconds: float) -> None:
+def _measure(method: str, route: str, status: int, seconds: float) -> None:
     """By the route's pattern: a path holds ids, and would make endless series."""
-    route = getattr(scope.get("route"), "path", "none")
-    method = scope["method"]
     _REQUESTS.labels(method, route, str(status)).inc()
     _SECONDS.labels(method, route).observe(seconds)
     log.info("answered", method=method, route=route, status=status, ms=round(seconds * 1000, 1))

@@ -6,6 +6,7 @@ client decides by it and by nothing else. `detail` is for people, in the languag
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import structlog
@@ -23,6 +24,7 @@ log = structlog.get_logger(__name__)
 
 MEDIA_TYPE: Final = "application/problem+json"
 REFUSED: Final = "refused"
+_RETRY_SECONDS: Final = "1"
 
 # slug → (status, title)
 KINDS: Final[dict[str, tuple[int, str]]] = {
@@ -40,6 +42,7 @@ KINDS: Final[dict[str, tuple[int, str]]] = {
     "too-many-requests": (429, "Too many requests"),
     "too-large": (413, "The request is too large"),
     "unavailable": (503, "Temporarily unavailable"),
+    "overloaded": (503, "Too much at once"),
     "internal": (500, "Something went wrong here"),
 }
 
@@ -79,6 +82,7 @@ def example(slug: str, reason: str | None = None, detail: str | None = None) -> 
 
 
 Responses = dict[int | str, dict[str, Any]]
+Handler = Callable[[Request, Exception], Awaitable[JSONResponse]]
 
 
 def documented(*slugs: str) -> Responses:
@@ -138,8 +142,10 @@ async def _flow_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, errors.FlowError)
     headers: dict[str, str] = {}
     members: dict[str, Any] = {}
-    if isinstance(error, errors.TooMany):
+    if isinstance(error, errors.TooMany | errors.Overloaded):
         headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, errors.Unavailable):
+        headers["Retry-After"] = _RETRY_SECONDS
     if isinstance(error, errors.Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, errors.WrongPin):
@@ -175,13 +181,20 @@ async def _database(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, DBAPIError)
     if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
         log.error("database unavailable", error=type(error.orig).__name__)
-        return response(request, "unavailable", "Please try again in a moment; nothing was lost.")
+        return _unavailable(request)
     return await _unexpected(request, error)
+
+
+def _unavailable(request: Request) -> JSONResponse:
+    headers = {"Retry-After": _RETRY_SECONDS}
+    return response(
+        request, "unavailable", "Please try again in a moment; nothing was lost.", headers=headers
+    )
 
 
 async def _away(request: Request, error: Exception) -> JSONResponse:
     log.error("engine unavailable", error=type(error).__name__)
-    return response(request, "unavailable", "Please try again in a moment; nothing was lost.")
+    return _unavailable(request)
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
@@ -190,13 +203,25 @@ async def _unexpected(request: Request, error: Exception) -> JSONResponse:
     return response(request, "internal", "This is our fault. Please try again; nothing is done twice.")
 
 
+_HANDLERS: Final[tuple[tuple[type[Exception], Handler], ...]] = (
+    (errors.FlowError, _flow_error),
+    (Refused, _refused),
+    (RequestValidationError, _malformed),
+    (HTTPException, _http),
+    (DBAPIError, _database),
+    (ConnectionError, _away),
+    (TimeoutError, _away),
+    (Exception, _unexpected),
+)
+
+
+async def answer(request: Request, error: Exception) -> JSONResponse:
+    """The problem that an error is."""
+    handler = next(handler for kind, handler in _HANDLERS if isinstance(error, kind))
+    return await handler(request, error)
+
+
 def install(app: FastAPI) -> None:
     """Map every error to a problem."""
-    app.add_exception_handler(errors.FlowError, _flow_error)
-    app.add_exception_handler(Refused, _refused)
-    app.add_exception_handler(RequestValidationError, _malformed)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(DBAPIError, _database)
-    app.add_exception_handler(ConnectionError, _away)
-    app.add_exception_handler(TimeoutError, _away)
-    app.add_exception_handler(Exception, _unexpected)
+    for kind, handler in _HANDLERS:
+        app.add_exception_handler(kind, handler)

@@ -15,11 +15,12 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.order import Kind
-from gateway.domain.participants import CitizenStatus, MerchantStatus
+from gateway.domain.participants import Citizen, CitizenStatus, Merchant, MerchantStatus
 from gateway.domain.payment import PaymentState
 from gateway.domain.programme import CitizenMoney, Split, split_payment
 from gateway.domain.reasons import Reason, Refused
 from gateway.flow.municipality import Municipality
+from gateway.flow.ports import Rules
 from gateway.store.payment_tables import payments
 
 HOLDING = (PaymentState.HELD, PaymentState.SUBMITTED)
@@ -52,22 +53,26 @@ class Hold:
     city_won: Mapping[int, int]
 
 
-async def authorise(m: Municipality, connection: AsyncConnection, intent: Intent) -> Split:
-    """Where the money will come from. The caller holds the citizen's row lock. Raises Refused."""
-    at = m.clock.now()
-    rules = await m.mirror.rules(connection)
+def authorise(
+    intent: Intent,
+    *,
+    rules: Rules,
+    citizen: Citizen | None,
+    merchant: Merchant | None,
+    money: CitizenMoney,
+    at: int,
+) -> Split:
+    """Where the money will come from. `money`: what is free, read under the citizen's lock. Raises Refused."""
     if rules.paused:
         raise Refused(Reason.PAUSED)
     if intent.code_used:
         raise Refused(Reason.DUPLICATE)
     if intent.code_expires_at is not None and at > intent.code_expires_at:
         raise Refused(Reason.EXPIRED_ORDER)
-    citizen = None if intent.citizen is None else await m.mirror.citizen(connection, intent.citizen)
-    if intent.citizen is None or citizen is None:
+    if citizen is None:
         raise Refused(Reason.UNKNOWN_CITIZEN)
     if citizen.status is not CitizenStatus.ACTIVE:
         raise Refused(Reason.CITIZEN_FROZEN)
-    merchant = await m.mirror.merchant(connection, intent.merchant)
     if merchant is None:
         raise Refused(Reason.UNKNOWN_MERCHANT)
     if merchant.status is not MerchantStatus.ACTIVE:
@@ -76,11 +81,10 @@ async def authorise(m: Municipality, connection: AsyncConnection, intent: Intent
         raise Refused(Reason.ZERO_AMOUNT)
     if intent.pass_limit_won is not None and intent.amount_won > intent.pass_limit_won:
         raise Refused(Reason.OVER_PASS_LIMIT)
-    free = available(*await money_and_holds(m, connection, intent.citizen))
     return split_payment(
         intent.amount_won,
         merchant,
-        free,
+        money,
         rules.programmes.values(),
         at=at,
         accepted_bands=rules.accepted_bands,

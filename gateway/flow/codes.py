@@ -7,12 +7,12 @@ import uuid
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.engine import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.flow.errors import Conflict, Invalid
 from gateway.flow.municipality import Municipality
-from gateway.flow.pay import lock_citizen, take_nonce
 from gateway.flow.pins import verify_pin
 from gateway.flow.sessions import Caller, hashed
 from gateway.store.payment_tables import merchant_orders, passes
@@ -59,7 +59,7 @@ async def make_pass(
     now = m.clock.now()
     made = Pass(secrets.token_bytes(TOKEN_BYTES), limit_won, now + m.city.payment.pass_seconds)
     async with m.engine.begin() as connection:
-        await lock_citizen(connection, m.code, citizens.c.member == caller.subject)
+        await _lock_citizen(connection, m.code, caller.subject)
         same = (
             passes.c.currency == m.code,
             passes.c.member == caller.subject,
@@ -68,7 +68,7 @@ async def make_pass(
         before = (await connection.execute(select(passes).where(*same).with_for_update())).one_or_none()
         if before is not None and before.payment is not None:
             raise Conflict("This pass was used already.")
-        nonce = before.nonce if before is not None else await take_nonce(connection, m.code, caller.subject)
+        nonce = before.nonce if before is not None else await _take_nonce(connection, m.code, caller.subject)
         await connection.execute(delete(passes).where(*same))
         await connection.execute(
             insert(passes).values(
@@ -118,3 +118,24 @@ async def order_of(m: Municipality, caller: Caller, reference: str) -> Row[tuple
                 )
             )
         ).one_or_none()
+
+
+async def _lock_citizen(connection: AsyncConnection, currency: str, member: str) -> None:
+    """The citizen's row before the pass, as where passes are used: the other way round can deadlock."""
+    await connection.execute(
+        select(citizens.c.member)
+        .where(citizens.c.currency == currency, citizens.c.member == member)
+        .with_for_update(key_share=True)
+    )
+
+
+async def _take_nonce(connection: AsyncConnection, currency: str, member: str) -> int:
+    """The citizen's next nonce for a signed message: dense, so that 256 share a word on chain (P-6)."""
+    nonce = await connection.scalar(
+        update(citizens)
+        .where(citizens.c.currency == currency, citizens.c.member == member)
+        .values(next_nonce=citizens.c.next_nonce + 1)
+        .returning(citizens.c.next_nonce - 1)
+    )
+    assert nonce is not None
+    return int(nonce)

@@ -9,7 +9,8 @@ FlowError
 ├── PinLocked           until a moment
 ├── TooMany             a rate limit; retry after some seconds
 ├── Invalid             a value that means nothing here
-└── Unavailable         an engine or provider is away; nothing was changed
+├── Unavailable         an engine or provider is away; nothing was changed
+└── Overloaded          too much waits already; nothing was done, come again after some seconds
 and `gateway.domain.reasons.Refused`, the refusal of a payment.
 """
 
@@ -102,3 +103,14 @@ class Unavailable(FlowError):
     """An engine or provider is away; nothing was changed and it may be tried again."""
 
     slug = "unavailable"
+
+
+class Overloaded(FlowError):
+    """Too many requests wait already; nothing was done with this one."""
+
+    slug = "overloaded"
+    retry_after = 1
+    """Seconds. What waits is bounded so that it is done in about this time."""
+
+    def __init__(self) -> None:
+        super().__init__("Many people are paying right now. Please try again in a moment.")

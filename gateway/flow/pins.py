@@ -9,7 +9,7 @@ from typing import Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from gateway.flow.errors import Invalid, PinLocked, WrongPin
 from gateway.flow.municipality import Municipality
@@ -19,6 +19,7 @@ from gateway.store.people_tables import citizens
 # PIN is first mixed with the data key (a pepper): the database without the key allows no guessing at all.
 _HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 _LOCKED: Final = "Too many wrong PINs. Please wait before trying again."
+_ONE_AT_A_TIME: Final = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
 _PIN = re.compile(r"[0-9]{6}", re.ASCII)
 
 
@@ -37,19 +38,19 @@ async def hash_pin(m: Municipality, member: str, pin: str) -> str:
 
 
 async def verify_pin(m: Municipality, member: str, pin: str) -> None:
-    """Check a citizen's PIN, in a transaction of its own. Raises WrongPin, PinLocked.
+    """Check a citizen's PIN, in a transaction of its own. Raises WrongPin, PinLocked, Overloaded.
 
-    The row stays locked while the PIN is looked at, so that guesses made at the same time are counted one by
-    one; a right PIN after none that was wrong writes nothing.
+    Guesses made at the same time are counted one by one, by a lock of their own: the citizen's row stays
+    free, because payments of many wait for rows together. A right PIN after none that was wrong writes
+    nothing.
     """
     now, terms = m.clock.now(), m.city.join
     mine = (citizens.c.currency == m.code) & (citizens.c.member == member)
-    async with m.engine.begin() as connection:
+    async with m.pin_checks, m.engine.begin() as connection:
+        await connection.execute(_ONE_AT_A_TIME, {"key": f"pin {m.code} {member}"})
         row = (
             await connection.execute(
-                select(citizens.c.pin_hash, citizens.c.pin_failures, citizens.c.pin_locked_until)
-                .where(mine)
-                .with_for_update()
+                select(citizens.c.pin_hash, citizens.c.pin_failures, citizens.c.pin_locked_until).where(mine)
             )
         ).one()
         if row.pin_locked_until is not None and row.pin_locked_until > now:

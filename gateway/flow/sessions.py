@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,6 +18,7 @@ from gateway.store.people_tables import citizens, merchants, sessions
 
 _TOKEN_BYTES: Final = 32
 _SECONDS_A_DAY: Final = 86_400
+VOID: Final = "The token is unknown, expired or revoked."
 
 
 class Role(StrEnum):
@@ -96,17 +98,27 @@ async def authenticate(m: Municipality, token: str, device: str | None) -> Calle
     )
     async with m.engine.connect() as connection:
         row = (await connection.execute(statement)).one_or_none()
-    if row is None or row.revoked_at is not None or row.expires_at <= m.clock.now():
-        raise Unauthenticated("The token is unknown, expired or revoked.")
-    if row.device_hash is not None and (device is None or hashed(device) != row.device_hash):
+    if row is None:
+        raise Unauthenticated(VOID)
+    caller = caller_of(
+        row._asdict(), hashed(token), None if device is None else hashed(device), m.clock.now()
+    )
+    return replace(caller, chain_id=row.citizen if caller.role is Role.CITIZEN else row.merchant)
+
+
+def caller_of(session: Mapping[str, Any], token_hash: bytes, device_hash: bytes | None, at: int) -> Caller:
+    """The caller behind a row of `sessions`, without the id on chain. Raises Unauthenticated: expired,
+    revoked, or another device."""
+    if session["revoked_at"] is not None or session["expires_at"] <= at:
+        raise Unauthenticated(VOID)
+    if session["device_hash"] is not None and session["device_hash"] != device_hash:
         raise Unauthenticated("The token belongs to another device.")
-    role = Role(row.role)
     return Caller(
-        role=role,
-        subject=row.subject,
-        chain_id=row.citizen if role is Role.CITIZEN else row.merchant,
-        token_hash=row.token_hash,
-        pin_until=row.pin_until or 0,
+        role=Role(session["role"]),
+        subject=session["subject"],
+        chain_id=None,
+        token_hash=token_hash,
+        pin_until=session["pin_until"] or 0,
     )
 
 

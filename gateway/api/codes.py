@@ -1,0 +1,34 @@
+"""QR codes as requests bring them: text in, what a flow needs out."""
+
+from __future__ import annotations
+
+from gateway.flow.errors import Invalid
+from gateway.flow.intake.asked import MerchantCode
+from gateway.flow.municipality import Municipality
+from gateway.rails.qr import customer_presented, merchant_presented
+from gateway.rails.qr.errors import QrError
+
+
+def merchant_code(city: Municipality, text: str) -> MerchantCode:
+    """What a merchant's code says. Raises Invalid."""
+    try:
+        qr = merchant_presented.parse(text)
+    except QrError as error:
+        raise Invalid("qr", f"Not a code of this platform: {error}.") from error
+    if qr.municipality != city.code:
+        raise Invalid("qr", _ELSEWHERE)
+    return MerchantCode(qr.merchant, qr.order_reference, qr.amount_won)
+
+
+def pass_token(city: Municipality, text: str) -> bytes:
+    """The token of a citizen's pass. Raises Invalid."""
+    try:
+        qr = customer_presented.parse(text)
+    except QrError as error:
+        raise Invalid("qr", f"Not a code of this platform: {error}.") from error
+    if qr.municipality != city.code:
+        raise Invalid("qr", _ELSEWHERE)
+    return qr.token
+
+
+_ELSEWHERE = "The code is of another currency."

@@ -62,7 +62,7 @@ def authorise(
     money: CitizenMoney,
     at: int,
 ) -> Split:
-    """Where the money will come from. `money`: what is free, read under the citizen's lock. Raises Refused."""
+    """Where the money will come from. `money`: what is free, under the citizen's lock. Raises Refused."""
     if rules.paused:
         raise Refused(Reason.PAUSED)
     if intent.code_used:

@@ -99,6 +99,16 @@ slither: setup .venv-slither/.installed ## Static analysis of the contracts; wri
 # Runs a command if its folder is there: $(call when,folder,command)
 when = @if [ -d $(1) ]; then echo '$(2)'; $(2); else echo 'nothing in $(1) yet'; fi
 
+# --- measuring -------------------------------------------------------------------------------------------
+
+# Options of a benchmark: make bench-qr BENCH="--rounds 1 --seconds 3"
+.PHONY: bench-qr bench-limits
+bench-qr: setup compile ## QR payments beside a web3.py gateway and raw transfers; BENCH="--rounds 1" for less
+	$(VENV)/python -m bench.qr $(BENCH)
+
+bench-limits: setup compile ## The limit of each part of a payment, measured alone
+	$(VENV)/python -m bench.limits $(BENCH)
+
 # --- contracts -------------------------------------------------------------------------------------------
 
 .PHONY: compile abi

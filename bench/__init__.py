@@ -1,0 +1,1 @@
+"""Benchmarks: each with its peer beside it. `make bench-qr` and the like; results in `bench/results/`."""

@@ -1,0 +1,1 @@
+"""What others would build: a web3.py gateway, and no gateway at all."""

@@ -1,0 +1,120 @@
+"""One round of each peer: the load, the CPU of each part, and the count on chain."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Final, Self
+
+import httpx
+
+from bench import cpu, rounds
+from bench.judge import RoundVoid
+from bench.load import Job
+from bench.peers import raw_erc20
+from bench.peers.world import RAW_WALLETS, PeerWorld
+from gateway.engine.anvil import CHAIN_ID
+from gateway.engine.ports import prefer
+from gateway.engine.process import Record
+
+_READY_SECONDS: Final = 60.0
+_EVEN: Final = 2 * RAW_WALLETS
+
+
+@dataclass
+class Web3Gateway:
+    """Peer A's process. `postgres` is the process id of the server that it shares with ours."""
+
+    world: PeerWorld
+    postgres: int
+
+    def __enter__(self) -> Self:
+        self.port = prefer(None)
+        self._process = subprocess.Popen(
+            [
+                sys.executable, "-m", "bench.peers.web3_gateway", "--port", str(self.port),
+                "--token", "0x" + self.world.token.hex(), "--database-url", self.world.database_url,
+                "--rpc-url", self.world.anvil.url,
+            ],
+            cwd=rounds.ROOT,
+        )  # fmt: skip
+        deadline = time.monotonic() + _READY_SECONDS
+        with httpx.Client(trust_env=False) as http:
+            while time.monotonic() < deadline:
+                try:
+                    http.get(f"http://127.0.0.1:{self.port}/openapi.json").raise_for_status()
+                    return self
+                except httpx.HTTPError:
+                    time.sleep(0.1)
+        self._process.kill()
+        raise RuntimeError("the web3.py gateway does not answer")
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait()
+
+    def round(self, job: Job) -> rounds.Round:
+        """One load. Raises RoundVoid unless every success is one transfer on chain."""
+        first = self.world.node.block_number() + 1
+        pids = {"gateway": self._process.pid, "postgres": self.postgres, "anvil": _anvil(self.world)}
+        summary, used = rounds.make_load(replace(job, port=self.port), pids)
+        found = self.world.transfers(first)
+        if len(set(found)) != len(found) or len(found) != summary["successes"]:
+            raise RoundVoid(f"{summary['successes']} were confirmed, {len(found)} transfers are on chain")
+        return rounds.round_of(summary, used)
+
+
+@dataclass
+class RawErc20:
+    """Peer B's rounds, with wallets of its own, whose nonces go on from round to round."""
+
+    world: PeerWorld
+    nonce: int = 0
+
+    def round(self, connections: int, transfers: int) -> dict[str, Any]:
+        """About so many transfers, 1, 2 or 4 connections. Raises RoundVoid unless all are on chain."""
+        # Every wallet sends as often as the others, and every connection fills its batches.
+        transfers = max(1, round(transfers / _EVEN)) * _EVEN
+        job = raw_erc20.Job(
+            port=int(self.world.anvil.url.rpartition(":")[2]),
+            token=self.world.token.hex(),
+            chain_id=CHAIN_ID,
+            wallets=[secret.hex() for secret in self.world.raw_secrets],
+            merchants=[merchant.hex() for merchant in self.world.merchants],
+            nonce=self.nonce,
+            transfers=transfers,
+            connections=connections,
+        )
+        first = self.world.node.block_number() + 1
+        pids = {"anvil": _anvil(self.world)}
+        before = cpu.seconds(pids)
+        done = subprocess.run(
+            [sys.executable, "-m", "bench.peers.raw_erc20"],
+            input=json.dumps(asdict(job)),
+            cwd=rounds.ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        used = cpu.used(before, cpu.seconds(pids))
+        told: dict[str, Any] = json.loads(done.stdout)
+        self.nonce += transfers // RAW_WALLETS
+        found = self.world.transfers(first)
+        if told["refused"] or len(found) != told["transfers"]:
+            raise RoundVoid(f"{told['transfers']} were taken, {len(found)} transfers are on chain")
+        return {**told, "connections": connections, "cpu_us": _per(used, told)}
+
+
+def _per(used: Mapping[str, float], told: Mapping[str, Any]) -> dict[str, float]:
+    parts = {"load": told["cpu_seconds"], **used}
+    return {name: round(value / told["transfers"] * 1e6, 1) for name, value in parts.items()}
+
+
+def _anvil(world: PeerWorld) -> int:
+    record: Record | None = world.anvil.record
+    assert record is not None
+    return record.pid

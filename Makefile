@@ -102,9 +102,18 @@ when = @if [ -d $(1) ]; then echo '$(2)'; $(2); else echo 'nothing in $(1) yet';
 # --- measuring -------------------------------------------------------------------------------------------
 
 # Options of a benchmark: make bench-qr BENCH="--rounds 1 --seconds 3"
-.PHONY: bench-qr bench-limits
+.PHONY: bench-qr bench-growth bench-flood bench-memory bench-limits
 bench-qr: setup compile ## QR payments beside a web3.py gateway and raw transfers; BENCH="--rounds 1" for less
 	$(VENV)/python -m bench.qr $(BENCH)
+
+bench-growth: setup compile ## CPU a payment after 1,000,000 payments and 200,000 citizens (B4); an hour
+	$(VENV)/python -m bench.growth $(BENCH)
+
+bench-flood: setup compile ## 10,000 requests at once (B6)
+	$(VENV)/python -m bench.flood $(BENCH)
+
+bench-memory: setup compile ## The gateway's memory over 500,000 payments (B7)
+	$(VENV)/python -m bench.memory $(BENCH)
 
 bench-limits: setup compile ## The limit of each part of a payment, measured alone
 	$(VENV)/python -m bench.limits $(BENCH)

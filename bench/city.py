@@ -35,6 +35,7 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 CITY: Final = "dongbaek"
 # The bench's clients all come from one machine and each citizen pays far more often than a person does.
 LIMITS: Final = {"CAMELLIA_CLIENT_LIMIT": "100000,1000000", "CAMELLIA_ANONYMOUS_LIMIT": "100000,1000000"}
+_KEPT: Final = ("CAMELLIA_ANVIL", "CAMELLIA_YES")
 _CATCH_UP_SECONDS: Final = 1800.0
 
 
@@ -58,7 +59,8 @@ class BenchCity:
             self.state.chmod(0o711)  # PostgreSQL runs as another user when this is root's
             self._stack.callback(watch_over(self.state))
         for name in [name for name in os.environ if name.startswith("CAMELLIA_")]:
-            del os.environ[name]
+            if name not in _KEPT:
+                del os.environ[name]
         deployments = self.state / "deployments"
         deployments.mkdir(parents=True, exist_ok=True)
         os.environ |= {

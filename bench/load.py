@@ -156,7 +156,10 @@ class Client(asyncio.Protocol):
 
 
 def _state(data: bytes, start: int) -> bytes:
-    """The value of `"state":"…"` in a body, or the problem's reason."""
+    """The value of `"state":"…"` in a body, or the problem's reason; of a 503, whether it says when to come
+    again."""
+    if data.startswith(b"503", 9):
+        return b"retry-after" if b"\nretry-after: " in data[:start] else b"no-retry-after"
     for name in (b'"state":"', b'"reason":"'):
         at = data.find(name, start)
         if at >= 0:

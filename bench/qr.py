@@ -45,6 +45,7 @@ class Bench:
     raw: RawErc20
     seconds: float
     console: Console
+    pin: bool = False
     jobs: int = 0
     void: list[str] = field(default_factory=list)
 
@@ -59,6 +60,7 @@ class Bench:
             seconds=seconds,
             warm_seconds=seconds * _WARM,
             seed=self.jobs,
+            pin=self.pin,
         )
 
     def ours(self, clients: int, seconds: float) -> dict[str, Any] | None:
@@ -238,15 +240,16 @@ def main() -> int:
     parser.add_argument("--citizens", type=int, default=2_000)
     parser.add_argument("--clients", type=int, default=0, help="ours' best concurrency, if known")
     parser.add_argument("--peer-clients", type=int, default=0, help="the web3 gateway's")
+    parser.add_argument("--pin", action="store_true", help="each payment with its PIN: argon2 every time")
     parser.add_argument("--name", default="qr", help="of the result file")
     given = parser.parse_args()
     console = Console()
     with (
-        BenchCity(Plan(given.citizens), console) as city,
+        BenchCity(Plan(given.citizens, pins=given.citizens if given.pin else 0), console) as city,
         closing(PeerWorld.make(city)) as world,
         Web3Gateway(world, city.pids()["postgres"]) as web3,
     ):
-        bench = Bench(city, web3, RawErc20(world), given.seconds, console)
+        bench = Bench(city, web3, RawErc20(world), given.seconds, console, given.pin)
         result = measure(bench, given.rounds, given)
     file = report.write(given.name, result)
     show(console, result)

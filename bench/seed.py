@@ -13,7 +13,8 @@ import hashlib
 import json
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -51,7 +52,10 @@ _MONTH: Final = 30 * _DAY
 _ROWS: Final = 2_000
 _ENTRIES: Final = 150  # registrations a transaction, as the gateway sends them
 _AT_ONCE: Final = 100
-"""Transactions of one account that wait in Anvil's pool: with a thousand it takes a second for each."""
+"""Transactions of one account that may wait in Anvil's pool while it mines by itself: with a thousand it
+stands still for minutes."""
+_IN_A_BLOCK: Final = 2_000
+_BLOCK_GAS: Final = 2_000_000_000
 _MCCS: Final = ("5812", "5411", "5462", "5499", "5912", "7230", "5311", "5942")
 _T = TypeVar("_T")
 Advance = Callable[[int], None]
@@ -59,13 +63,20 @@ Advance = Callable[[int], None]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a bench city holds. `pins`: citizens who know their PIN (argon2 takes 20 ms each)."""
+    """What a bench city holds. `funded`: the first so many citizens have own money and pay (0 =
+    everybody). `pins`: citizens who know their PIN (argon2 takes 20 ms each)."""
 
     citizens: int = 2_000
     merchants: int = 50
     own_won: int = 500_000
+    funded: int = 0
     seed: int = 1
     pins: int = 0
+
+    @property
+    def payers(self) -> int:
+        """How many have own money."""
+        return min(self.funded or self.citizens, self.citizens)
 
     @property
     def relief_won(self) -> int:
@@ -75,7 +86,7 @@ class Plan:
     @property
     def all_issued_won(self) -> int:
         """Own money and the treasury's."""
-        return self.citizens * self.own_won + self.relief_won + CASHBACK_WON
+        return self.payers * self.own_won + self.relief_won + CASHBACK_WON
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +111,8 @@ async def seed(settings: Settings, plan: Plan, payers: Path, console: Console) -
             with Progress(*columns, console=console) as progress:
                 people = await _citizens(place, connection, plan, _bar(progress, "wallets", plan.citizens))
                 shops = await _merchants(place.municipality, connection, plan)
-                await _on_chain(settings, place.contracts, node, plan, people, shops, progress)
+                async with mined_by_hand(node):
+                    await _on_chain(settings, place.contracts, node, plan, people, shops, progress)
         finally:
             await connection.close()
     payers.parent.mkdir(parents=True, exist_ok=True)
@@ -109,7 +121,7 @@ async def seed(settings: Settings, plan: Plan, payers: Path, console: Console) -
             {
                 "path": f"/v1/{place.municipality.code}/payments",
                 "pin": PIN,
-                "citizens": [[payer.token, payer.device] for payer in people],
+                "citizens": [[payer.token, payer.device] for payer in people[: plan.payers]],
                 "merchants": [
                     _qr(place.municipality, number, shop) for number, (shop, _) in enumerate(shops, 1)
                 ],
@@ -240,32 +252,52 @@ def _qr(m: Municipality, number: int, shop: Application) -> str:
 
 
 class Sender:
-    """One role account that sends by hand, nonces counted here."""
+    """One role account that sends by hand, nonces counted here.
 
-    def __init__(self, node: Node, account: RoleAccount) -> None:
+    `by_hand`: the node mines only when it is told to (`mined_by_hand`), so that thousands of transactions
+    share a block: Anvil recomputes its whole state root in each.
+    """
+
+    def __init__(self, node: Node, account: RoleAccount, *, by_hand: bool = False) -> None:
         self._node = node
         self._account = account
+        self._by_hand = by_hand
         self._nonce: int | None = None
 
     async def send(self, calls: Sequence[Call], advance: Advance = lambda _: None, worth: int = 1) -> None:
         """Sign, send and wait until mined. What the calls did, the caller checks by reading the chain."""
         if self._nonce is None:
             self._nonce = await self._node.nonce(self._account.address)
-        for part in _parts(calls, _AT_ONCE):
-            raws = [
-                self._account.sign_transaction(call, self._nonce + at, chain_id()).raw
-                for at, call in enumerate(part)
-            ]
-            for answer in await self._node.send_raw(raws):
-                if isinstance(answer, Exception):
-                    raise answer
-            self._nonce += len(part)
-            await self._mined(self._nonce)
-            advance(len(part) * worth)
+        size = _IN_A_BLOCK if self._by_hand else _AT_ONCE
+        for part in _parts(calls, max(1, min(size, _BLOCK_GAS // max(call.gas for call in calls)))):
+            for group in _parts(part, _AT_ONCE):
+                await self._post(group)
+                advance(len(group) * worth)
+            if self._by_hand:
+                await self._node.call("evm_mine")
+            while await self._node.nonce(self._account.address) < self._nonce:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
 
-    async def _mined(self, nonce: int) -> None:
-        while await self._node.nonce(self._account.address) < nonce:  # noqa: ASYNC110  only asking tells
-            await asyncio.sleep(0.02)
+    async def _post(self, calls: Sequence[Call]) -> None:
+        assert self._nonce is not None
+        raws = [
+            self._account.sign_transaction(call, self._nonce + at, chain_id()).raw
+            for at, call in enumerate(calls)
+        ]
+        for answer in await self._node.send_raw(raws):
+            if isinstance(answer, Exception):
+                raise answer
+        self._nonce += len(calls)
+
+
+@asynccontextmanager
+async def mined_by_hand(node: Node) -> AsyncIterator[None]:
+    """Within it the node makes a block only at `evm_mine`. It is a development node's call, for seeding."""
+    await node.call("evm_setAutomine", False)
+    try:
+        yield
+    finally:
+        await node.call("evm_setAutomine", True)
 
 
 async def _on_chain(
@@ -278,7 +310,7 @@ async def _on_chain(
     progress: Progress,
 ) -> None:
     def sender(role: str) -> Sender:
-        return Sender(node, load_account(role, settings.keys))
+        return Sender(node, load_account(role, settings.keys), by_hand=True)
 
     registrar, issuer, manager, treasurer = map(
         sender, ("registrar", "issuer", "programme-manager", "treasurer")
@@ -296,9 +328,9 @@ async def _on_chain(
     await issuer.send(
         [
             contracts.issue(citizen, plan.own_won, keccak256(b"bench %d" % citizen))
-            for citizen in range(1, plan.citizens + 1)
+            for citizen in range(1, plan.payers + 1)
         ],
-        _bar(progress, "issued", plan.citizens),
+        _bar(progress, "issued", plan.payers),
     )
     await _city_money(contracts, plan, manager, treasurer)
     await _check(contracts, node, plan, len(shops))

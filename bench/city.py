@@ -35,7 +35,7 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 CITY: Final = "dongbaek"
 # The bench's clients all come from one machine and each citizen pays far more often than a person does.
 LIMITS: Final = {"CAMELLIA_CLIENT_LIMIT": "100000,1000000", "CAMELLIA_ANONYMOUS_LIMIT": "100000,1000000"}
-_KEPT: Final = ("CAMELLIA_ANVIL", "CAMELLIA_YES")
+_KEPT: Final = ("CAMELLIA_ANVIL", "CAMELLIA_ANVIL_STATES", "CAMELLIA_YES")
 _CATCH_UP_SECONDS: Final = 1800.0
 
 

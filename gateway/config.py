@@ -19,6 +19,8 @@
 | CAMELLIA_CLIENT_LIMIT | the same, a token | `20,100` |
 | CAMELLIA_INTAKE | most payments of a city in one transaction, and under way at once | `256,2048` |
 | CAMELLIA_PROXIES | addresses of proxies whose X-Forwarded-For is believed | none |
+| CAMELLIA_ANVIL_STATES | past states that the embedded chain keeps | Anvil's 500 |
+| CAMELLIA_DUMP_SECONDS | seconds between its dumps to disk, at least | `2` |
 | CAMELLIA_HOST, CAMELLIA_PORT | where the API listens | 127.0.0.1, 8080 |
 """
 

@@ -73,6 +73,10 @@ def _body(raws: Sequence[bytes]) -> bytes:
     return json.dumps(calls).encode()
 
 
+def _call(method: str, *params: str) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}
+
+
 async def run(job: Job) -> dict[str, Any]:
     """Send everything, wait until the last transaction of each connection is mined."""
     prepared = signed(job)
@@ -88,10 +92,13 @@ async def run(job: Job) -> dict[str, Any]:
             for body, _ in bodies:
                 answer = await http.post("/", content=body)
                 refused += answer.content.count(b'"error"')
+            # Anvil takes at most a thousand transactions into a block, and leaves the others until it hears
+            # of a new one: when no more come, it is told to go on.
             last = "0x" + bodies[-1][1].hex()
-            asked = {"jsonrpc": "2.0", "id": 1, "method": "eth_getTransactionReceipt", "params": [last]}
-            while (await http.post("/", json=asked)).json()["result"] is None:  # noqa: ASYNC110
+            asked = _call("eth_getTransactionReceipt", last)
+            while (await http.post("/", json=asked)).json()["result"] is None:
                 await asyncio.sleep(_LOOK_SECONDS)
+                await http.post("/", json=_call("evm_mine"))
 
         began, cpu = time.perf_counter(), time.process_time()
         await asyncio.gather(*(send(bodies) for bodies in prepared))

@@ -174,6 +174,8 @@ class Anvil:
             "order": "fifo",
             "accounts": 0,  # a chain with well-known rich accounts is nobody's chain
             "cache-path": self.folder / "cache",
+            # Anvil keeps the whole state of hundreds of blocks; a large chain has no room for them.
+            **({"prune-history": states} if (states := os.environ.get("CAMELLIA_ANVIL_STATES")) else {}),
             **({"load-state": self.state} if self.state.exists() else {"timestamp": _city_time()}),
         }
         flags = ["--quiet", "--disable-min-priority-fee", "--no-request-size-limit"]

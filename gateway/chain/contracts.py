@@ -68,6 +68,8 @@ class Deployment:
 
     chain_id: int
     municipalities: dict[str, Addresses]
+    handed_over: frozenset[str] = frozenset()
+    """The municipalities whose deployment is finished: every role is with its holder."""
 
     def municipality(self, code: str) -> Addresses:
         """The contracts of one municipality. Raises DeploymentError when it is not deployed."""
@@ -92,6 +94,11 @@ def load_deployment(chain_id: int, folder: Path | None = None) -> Deployment:
         return Deployment(
             chain_id,
             {code: _addresses(found) for code, found in record["municipalities"].items()},
+            frozenset(
+                code
+                for code in record["municipalities"]
+                if any(step["step"] == f"{code}/handover" for step in record.get("steps", ()))
+            ),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DeploymentError(f"no usable deployment record {path}: {error!r}") from error

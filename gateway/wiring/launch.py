@@ -18,7 +18,7 @@ from gateway.engine.process import EngineError, Record
 from gateway.store.migrate import upgrade
 from gateway.wiring import processes, secrets
 from gateway.wiring.parts import chain_id
-from gateway.wiring.processes import API, BANK, SMS, WORKER, City, python, run_brownie
+from gateway.wiring.processes import API, BANK, SMS, WORKER, City, HasToWait, python, run_brownie
 
 
 class Launch:
@@ -46,12 +46,22 @@ class Launch:
             operator_token=settings.operator_token_file,
             sms=settings.sms_keys_file if self._simulators else None,
         )
+        joined = False
         for city in settings.cities:
-            self._deploy(city.code, settings.deployments, settings.keys)
+            try:
+                joined = self._deploy(city.code, settings.deployments, settings.keys) or joined
+            except HasToWait as waits:
+                # It joins a platform that was handed over: its entry in the Directory is announced first (A).
+                self._console.print(
+                    f"[yellow]{city.code} is not served yet:[/] {str(waits).splitlines()[-1]}"
+                )
         self._say("database")
         upgrade(self.engines.database_url)
         if self._simulators:
             self._start_simulators(settings.cities[0].code)
+        if joined:  # a gateway that runs knows the cities that there were when it started
+            self.city.stop(API)
+            self.city.stop(WORKER)
         self._start_gateway()
 
     def revive(self) -> None:
@@ -106,15 +116,15 @@ class Launch:
                 given[name] = str(Path(os.environ[name]).absolute())
         return given
 
-    def _deploy(self, code: str, deployments: Path, keys: Path) -> None:
-        """Deploy unless this chain has the city. A record of a chain that is gone makes the script stop and
-        ask."""
+    def _deploy(self, code: str, deployments: Path, keys: Path) -> bool:
+        """Deploy unless this chain has the city; whether it did. A record of a chain that is gone makes the
+        script stop and ask. Raises HasToWait."""
         env = {**self.environment(), "CAMELLIA_YES": "1"}
         if not (keys / "gateway.json").exists():
             self._say("keys")
             run_brownie(ROOT, "run", "keys", "main", "--network", "camellia", env=env)
         if self._is_deployed(code, deployments):
-            return
+            return False
         self._say(f"contracts of {code}")
         deployments.mkdir(parents=True, exist_ok=True)
         run_brownie(ROOT, "run", "deploy", "main", "--network", "camellia", "--", code, "--yes", env=env)
@@ -125,6 +135,7 @@ class Launch:
         )  # fmt: skip
         # A hard kill may lose the last blocks; what the gateway sent comes back, a deployment would not.
         self.engines.checkpoint()
+        return True
 
     def _is_deployed(self, code: str, deployments: Path) -> bool:
         from gateway.chain.contracts import load_deployment
@@ -133,7 +144,10 @@ class Launch:
 
         async def has_code() -> bool:
             async with Node(self.engines.rpc_url) as node:
-                at = load_deployment(chain_id(), deployments).municipality(code)
+                deployment = load_deployment(chain_id(), deployments)
+                if code not in deployment.handed_over:
+                    return False
+                at = deployment.municipality(code)
                 return all([await node.code(address) for address in at.all()])
 
         try:

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from gateway.chain.accounts import read_secret_file
-from gateway.chain.contracts import CityContracts
+from gateway.chain.contracts import CityContracts, load_deployment
 from gateway.chain.wallets import WalletKeys, WalletOwner
 from gateway.config import Clock, Settings
 from gateway.domain.city import City
@@ -30,6 +31,8 @@ from gateway.store.outbox import Outbox
 from gateway.store.sealing import Sealer, load_data_key
 from gateway.wiring.bank import CityBank
 from gateway.wiring.desk import ROLES
+
+log = structlog.get_logger(__name__)
 
 POOL: Final = 20
 
@@ -123,7 +126,7 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
         wallets = WalletKeys.load(settings.keys)
         places = {
             city.code: _place(settings, city, clock, engine, outcomes, sealer, wallets, sms)
-            for city in settings.cities
+            for city in _deployed(settings)
         }
         yield Parts(
             settings=settings,
@@ -133,6 +136,15 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
             outbox=Outbox(chain_id()),
             places=places,
         )
+
+
+def _deployed(settings: Settings) -> list[City]:
+    """The cities to be served: a city that still waits for a delay of its deployment is not one yet."""
+    handed_over = load_deployment(chain_id(), settings.deployments).handed_over
+    for city in settings.cities:
+        if city.code not in handed_over:
+            log.warning("the city's deployment is not finished: it is not served", city=city.code)
+    return [city for city in settings.cities if city.code in handed_over]
 
 
 def role_addresses(keys: Path) -> dict[str, bytes]:

@@ -88,8 +88,16 @@ def python(*arguments: str) -> list[str]:
     return [sys.executable, "-m", *arguments]
 
 
+class HasToWait(EngineError):
+    """An admin script announced a delayed operation: run it again when the delay is over."""
+
+
+_WAITS: Final = 3
+"""The exit code by which a script says so (docs/runbook-admin.md)."""
+
+
 def run_brownie(root: Path, *arguments: str, env: Mapping[str, str]) -> None:
-    """Run `tools/brownie`. Raises EngineError with what it said."""
+    """Run `tools/brownie`. Raises HasToWait, EngineError with what it said."""
     done = subprocess.run(
         [str(root / "tools" / "brownie"), *arguments],
         env={**os.environ, **env},
@@ -99,4 +107,5 @@ def run_brownie(root: Path, *arguments: str, env: Mapping[str, str]) -> None:
     )
     if done.returncode:
         said = (done.stdout + done.stderr)[-2000:]
-        raise EngineError(f"tools/brownie {' '.join(arguments)} failed:\n{said}")
+        kind = HasToWait if done.returncode == _WAITS else EngineError
+        raise kind(f"tools/brownie {' '.join(arguments)} failed:\n{said}")

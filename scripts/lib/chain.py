@@ -122,8 +122,12 @@ def code_hash(address: str) -> str:
 
 
 def now() -> int:
-    """The time of the latest block, in seconds since 1970."""
-    return int(web3.eth.get_block("latest")["timestamp"])
+    """The time that the next block would have, in seconds since 1970.
+
+    A chain that makes blocks only when there is something to put in stands still between them: the latest
+    block's time would let no delay ever pass.
+    """
+    return max(int(web3.eth.get_block(tag)["timestamp"]) for tag in ("latest", "pending"))
 
 
 def estimate(sender: str, to: str | None, data: str) -> int:
@@ -135,7 +139,7 @@ def estimate(sender: str, to: str | None, data: str) -> int:
     if to is not None:
         request["to"] = to
     try:
-        return int(web3.eth.estimate_gas(request))
+        return int(web3.eth.estimate_gas(request, block_identifier="pending"))
     except (ValueError, Web3Exception) as error:
         raise Refusal(f"the chain would refuse it: {explain(error)}") from error
 

@@ -68,9 +68,9 @@ class City:
         assert done.returncode == 0, f"camellia {' '.join(words)}: {done.stdout}{done.stderr}"
         return done.stdout
 
-    def up(self) -> None:
-        """Start what does not run, and come back once it answers."""
-        self.camellia("up", "--detach")
+    def up(self) -> str:
+        """Start what does not run, and come back once it answers. Returns what was said."""
+        return self.camellia("up", "--detach")
 
     def down(self) -> None:
         """Stop all of it."""

@@ -27,6 +27,7 @@ from gateway.config import load_settings
 from gateway.demo.rpc import Node
 from gateway.engine import Engines
 from gateway.engine.process import Record
+from gateway.store.login import make_login
 from gateway.store.migrate import upgrade
 from gateway.wiring import processes, secrets
 from gateway.wiring.launch import Launch
@@ -86,7 +87,6 @@ class BenchCity:
     def _build(self) -> None:
         self._say("engines")
         self.engines = Engines(self.state).start()
-        os.environ["CAMELLIA_DATABASE_URL"] = self.engines.database_url
         os.environ["CAMELLIA_RPC_URL"] = self.engines.rpc_url
         self.node = Node(self.engines.rpc_url)
         self.processes = processes.City(self.folder)
@@ -102,7 +102,11 @@ class BenchCity:
         assert self.state is not None
         keys = self.state / "keys"
         secrets.make_missing(
-            keys, data_key=keys / "data-key", operator_token=keys / "operator-token", sms=keys / "sms"
+            keys,
+            data_key=keys / "data-key",
+            operator_token=keys / "operator-token",
+            database_password=keys / "database-password",
+            sms=keys / "sms",
         )
         for script, function, *words in (
             ("keys", "main"),
@@ -114,6 +118,7 @@ class BenchCity:
             processes.run_brownie(ROOT, *arguments, env=dict(os.environ))
         self._say("database")
         upgrade(self.engines.database_url)
+        make_login(self.engines.database_url, (keys / "database-password").read_text().strip())
 
     def _say(self, what: str) -> None:
         self.console.print(f"[dim]· {what}[/]")

@@ -35,6 +35,7 @@ from typing import Final
 from gateway.domain.city import City, load_city
 from gateway.flow.intake import Bounds
 from gateway.rails.sms import SensAccount
+from gateway.store.login import login_url
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 SMS_SERVICE: Final = "ncp:sms:kr:000000000000:camellia"
@@ -70,8 +71,10 @@ class Settings:
     state: Path
     cities: tuple[City, ...]
     database_url: str
+    """By the gateway's own login (`gateway.store.login`)."""
     rpc_url: str
     keys: Path
+    database_password_file: Path
     deployments: Path
     clock_file: Path | None
     data_key_file: Path
@@ -149,7 +152,8 @@ def load_settings(*, database_url: str | None = None, rpc_url: str | None = None
         from gateway.engine import Engines  # only where the engines are embedded
 
         engines = Engines(state)
-        database_url = database_url or engines.database_url
+        password = database_password(keys)
+        database_url = database_url or login_url(engines.database_url, password.read_text().strip())
         rpc_url = rpc_url or engines.rpc_url
     clock_file = env.get("CAMELLIA_CLOCK_FILE")
     return Settings(
@@ -158,6 +162,7 @@ def load_settings(*, database_url: str | None = None, rpc_url: str | None = None
         database_url=database_url,
         rpc_url=rpc_url,
         keys=keys,
+        database_password_file=database_password(keys),
         deployments=deployments_folder(state),
         clock_file=Path(clock_file) if clock_file else None,
         data_key_file=Path(env.get("CAMELLIA_DATA_KEY_FILE") or keys / "data-key"),
@@ -172,6 +177,11 @@ def load_settings(*, database_url: str | None = None, rpc_url: str | None = None
         host=env.get("CAMELLIA_HOST") or "127.0.0.1",
         port=int(env.get("CAMELLIA_PORT") or 8080),
     )
+
+
+def database_password(keys: Path) -> Path:
+    """Where the password of the gateway's login is; used with the embedded database."""
+    return Path(os.environ.get("CAMELLIA_DATABASE_PASSWORD_FILE") or keys / "database-password")
 
 
 def _limit(text: str) -> tuple[float, int]:

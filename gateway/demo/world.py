@@ -73,7 +73,6 @@ class World:
         await self._run([sys.executable, "-m", "gateway.engine", "up"])
         self.node = Node(self._engines.rpc_url)
         self.env["CAMELLIA_RPC_URL"] = self._engines.rpc_url
-        self.env["CAMELLIA_DATABASE_URL"] = self._engines.database_url
         self.env["CAMELLIA_CHAIN_ID"] = str(int(self.node.call("eth_chainId"), 16))
 
     async def start_city(self) -> None:

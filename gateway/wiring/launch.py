@@ -11,10 +11,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from gateway.config import ROOT, load_settings
+from gateway.config import ROOT, database_password, load_settings
 from gateway.engine import Engines
 from gateway.engine.ports import prefer
 from gateway.engine.process import EngineError, Record
+from gateway.store.login import login_url, make_login
 from gateway.store.migrate import upgrade
 from gateway.wiring import processes, secrets
 from gateway.wiring.parts import chain_id
@@ -44,6 +45,7 @@ class Launch:
             settings.keys,
             data_key=settings.data_key_file,
             operator_token=settings.operator_token_file,
+            database_password=settings.database_password_file,
             sms=settings.sms_keys_file if self._simulators else None,
         )
         joined = False
@@ -57,6 +59,7 @@ class Launch:
                 )
         self._say("database")
         upgrade(self.engines.database_url)
+        make_login(self.engines.database_url, settings.database_password_file.read_text().strip())
         if self._simulators:
             self._start_simulators(settings.cities[0].code)
         if joined:  # a gateway that runs knows the cities that there were when it started
@@ -101,7 +104,7 @@ class Launch:
         """What every process of the city is told."""
         given = {
             "CAMELLIA_STATE": str(self.state),
-            "CAMELLIA_DATABASE_URL": self.engines.database_url,
+            "CAMELLIA_DATABASE_URL": self._database_url(),
             "CAMELLIA_RPC_URL": self.engines.rpc_url,
             "CAMELLIA_CHAIN_ID": str(chain_id()),
             "PYTHONPATH": str(ROOT),
@@ -115,6 +118,10 @@ class Launch:
             if name in os.environ:
                 given[name] = str(Path(os.environ[name]).absolute())
         return given
+
+    def _database_url(self) -> str:
+        password = database_password(Path(os.environ.get("CAMELLIA_KEYS") or self.state / "keys"))
+        return login_url(self.engines.database_url, password.read_text().strip())
 
     def _deploy(self, code: str, deployments: Path, keys: Path) -> bool:
         """Deploy unless this chain has the city; whether it did. A record of a chain that is gone makes the
@@ -157,7 +164,7 @@ class Launch:
 
     def _start_simulators(self, code: str) -> None:
         self._say("simulators")
-        settings = load_settings(database_url=self.engines.database_url, rpc_url=self.engines.rpc_url)
+        settings = load_settings(database_url=self._database_url(), rpc_url=self.engines.rpc_url)
         outbox, inbox = settings.bank_folders(code)
         bank_state = self.state / "simulators" / "bank"
         bank_state.mkdir(parents=True, exist_ok=True)

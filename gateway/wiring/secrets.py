@@ -27,9 +27,12 @@ def write_once(file: Path, text: str) -> bool:
     return True
 
 
-def make_missing(keys: Path, *, data_key: Path, operator_token: Path, sms: Path | None) -> None:
-    """Make the data key, the wallets' key-encryption key, the operator's token; `sms`: the simulator's
-    keys."""
+def make_missing(
+    keys: Path, *, data_key: Path, operator_token: Path, database_password: Path, sms: Path | None
+) -> None:
+    """Make the data key, the wallets' key-encryption key, the operator's token, the password of the gateway's
+    login; `sms`: the simulator's keys."""
+    write_once(database_password, secrets.token_urlsafe(24) + "\n")
     write_once(data_key, secrets.token_hex(KEY_BYTES) + "\n")
     write_once(keys / "wallet-kek", secrets.token_hex(32) + "\n")
     write_once(operator_token, secrets.token_urlsafe(32) + "\n")

@@ -1,0 +1,65 @@
+"""Whoever takes over a gateway process has its rows, and not the database (A)."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from gateway.store.login import LOGIN, login_url
+from tests.gateway.world import World
+
+
+def as_gateway(city: World, statement: str) -> object:
+    """Run a statement as the gateway's processes are logged in."""
+    password = (city.state / "keys" / "database-password").read_text().strip()
+
+    async def run() -> object:
+        connection = await asyncpg.connect(login_url(city.database_url, password))
+        try:
+            return await connection.fetchval(statement)
+        finally:
+            await connection.close()
+
+    return asyncio.run(run())
+
+
+def test_the_gateway_is_not_the_owner(city: World) -> None:
+    assert as_gateway(city, "SELECT current_user") == LOGIN
+    assert (
+        as_gateway(city, "SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user")
+        is False
+    )
+    used = "SELECT usename, count(*) AS n FROM pg_stat_activity WHERE datname = 'camellia' GROUP BY usename"
+    connections = {row["usename"]: row["n"] for row in city.sql(used)}
+    # The owner's one connection is this test's.
+    assert (connections[LOGIN] > 1, connections["camellia"]) == (True, 1), connections
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TABLE stolen (a int)",
+        "ALTER TABLE payments DROP COLUMN record",
+        "DROP TABLE payments",
+        "TRUNCATE outbox_transaction CASCADE",
+        "CREATE ROLE thief SUPERUSER",
+        "SET ROLE camellia",
+        "COPY (SELECT 1) TO PROGRAM 'true'",
+        "SELECT pg_read_file('postgresql.conf')",
+        "UPDATE alembic_version SET version_num = ''",
+        "ALTER SYSTEM SET fsync = 'off'",
+    ],
+)
+def test_what_the_gateway_may_not_do(city: World, statement: str) -> None:
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        as_gateway(city, statement)
+
+
+def test_the_password_is_needed_and_nobody_elses_to_read(city: World) -> None:
+    file: Path = city.state / "keys" / "database-password"
+    assert file.stat().st_mode & 0o077 == 0
+    with pytest.raises(asyncpg.InvalidPasswordError):
+        asyncio.run(asyncpg.connect(login_url(city.database_url, "guess")))

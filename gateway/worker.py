@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -17,12 +17,13 @@ from typing import Final
 
 import structlog
 
-from gateway.chain.accounts import load_accounts
+from gateway.chain.accounts import RoleAccount, load_accounts
 from gateway.chain.decode import Decoder
 from gateway.chain.indexer import Indexer
 from gateway.chain.node import Node
 from gateway.chain.relayer import Relayer
 from gateway.chain.repair import Repairer
+from gateway.chain.seen import SeenReceipts
 from gateway.config import Settings
 from gateway.domain.business_days import KST
 from gateway.engine.block_times import AnvilBlockTimes, block_times_of
@@ -30,6 +31,7 @@ from gateway.flow import settle, submit
 from gateway.flow.errors import Conflict
 from gateway.flow.outcomes import WORK_CHANNEL, Outcomes
 from gateway.wiring import bank, events
+from gateway.wiring.batches import CityBatches, Shares
 from gateway.wiring.desk import ROLES, ChainDesk
 from gateway.wiring.parts import Parts, Place, open_parts
 
@@ -37,7 +39,7 @@ log = structlog.get_logger(__name__)
 
 _IDLE_SECONDS: Final = 1.0
 _AGAIN_SECONDS: Final = 0.5
-_BATCH_SECONDS: Final = 10.0
+_REGISTER_SECONDS: Final = 10.0
 _BANK_SECONDS: Final = 0.5
 _SCHEDULE_SECONDS: Final = 5.0
 
@@ -52,15 +54,21 @@ class Worker:
     indexers: list[Indexer] = field(default_factory=list)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
     block_times: AnvilBlockTimes | None = None
+    shares: Shares = field(default_factory=Shares)
+
+    def __post_init__(self) -> None:
+        self.seen = SeenReceipts(self._mined)
 
     async def start(self) -> None:
         """Start relayers, indexers and loops; waits for a node or an account that is not free yet."""
         settings, places = self.parts.settings, self.parts.places
         accounts = await asyncio.to_thread(load_accounts, ROLES, settings.keys)
         await _until_done("node", self._know_node)
-        relayers = {role: self._relayer(accounts[role], places) for role in ROLES}
+        decoder = _decoder(places.values())
+        repairer = self._repairer(places, decoder)
+        relayers = {role: self._relayer(accounts[role], repairer, decoder) for role in ROLES}
         for place in places.values():
-            self.indexers.append(self._indexer(place))
+            self.indexers.append(self._indexer(place, repairer))
         for relayer in relayers.values():
             await _until_done(f"relayer {relayer.account.role}", relayer.start)
             self.stack.push_async_callback(relayer.stop)
@@ -86,38 +94,40 @@ class Worker:
     async def _know_node(self) -> None:
         self.block_times = await block_times_of(self.parts.settings.rpc_url)
 
-    def _relayer(self, account: object, places: Mapping[str, Place]) -> Relayer:
+    def _relayer(self, account: RoleAccount, repairer: Repairer, decoder: Decoder) -> Relayer:
         parts = self.parts
         return Relayer(
             self.node,
             parts.engine,
             parts.outbox,
-            account,  # type: ignore[arg-type]
-            self._repairer(next(iter(places.values()))),
+            account,
+            repairer,
             clock=parts.clock.now,
-            decoder=_decoder(next(iter(places.values()))),
-            on_mined=events.on_mined(parts.clock, self._mined),
+            decoder=decoder,
+            on_mined=events.on_mined(parts.clock),
+            seen=self.seen,
         )
 
-    def _repairer(self, place: Place) -> Repairer:
+    def _repairer(self, places: Mapping[str, Place], decoder: Decoder) -> Repairer:
         return Repairer(
             self.node,
             self.parts.engine,
             self.parts.outbox,
             clock=self.parts.clock.now,
-            contracts=tuple(place.contracts.at.all()),
-            decoder=_decoder(place),
+            contracts=tuple(address for place in places.values() for address in place.contracts.at.all()),
+            decoder=decoder,
             block_times=self.block_times,
         )
 
-    def _indexer(self, place: Place) -> Indexer:
+    def _indexer(self, place: Place, repairer: Repairer) -> Indexer:
         return Indexer(
             self.node,
             self.parts.engine,
             place.contracts,
             place.mirror,
-            repairer=self._repairer(place),
+            repairer=repairer,
             sinks=(events.sink_of(place.municipality.code),),
+            seen=self.seen,
         )
 
     def _mined(self) -> None:
@@ -128,20 +138,12 @@ class Worker:
         m = place.municipality
         desk = ChainDesk(m.code, place.contracts, self.parts.outbox, {}, self.parts.clock, relayers)
 
-        async def batches() -> bool:
-            reference = await submit.batch(m, desk)
-            if reference is None:
-                return False
-            # The next batch leaves as soon as this one returned: meanwhile the payments gather by themselves.
-            await desk.mined(submit.BATCH, reference, seconds=_BATCH_SECONDS)
-            return True
-
         async def citizens() -> bool:
             reference = await submit.register_citizens(m, desk)
             if reference is None:
                 return False
-            # As with batches: those who join meanwhile share the next transaction.
-            await desk.mined(submit.REGISTER_CITIZENS, reference, seconds=_BATCH_SECONDS)
+            # Those who join meanwhile share the next transaction.
+            await desk.mined(submit.REGISTER_CITIZENS, reference, seconds=_REGISTER_SECONDS)
             return True
 
         async def others() -> bool:
@@ -162,14 +164,16 @@ class Worker:
             await close_due_cycle(place, desk)
             return False
 
-        for name, step, seconds in (
-            ("batches", batches, _IDLE_SECONDS),
-            ("citizens", citizens, _IDLE_SECONDS),
-            ("others", others, _IDLE_SECONDS),
-            ("bank", bank_files, _BANK_SECONDS),
-            ("schedule", schedule, _SCHEDULE_SECONDS),
+        told = work.subscribe(m.code)
+        batches = CityBatches(m, desk, self.shares, told)
+        self.stack.push_async_callback(batches.close)
+        for name, step, event, seconds in (
+            ("batches", batches.step, told, _IDLE_SECONDS),
+            ("citizens", citizens, work.subscribe(m.code), _IDLE_SECONDS),
+            ("others", others, work.subscribe(m.code), _IDLE_SECONDS),
+            ("bank", bank_files, asyncio.Event(), _BANK_SECONDS),
+            ("schedule", schedule, asyncio.Event(), _SCHEDULE_SECONDS),
         ):
-            event = work.subscribe(m.code) if name in ("batches", "citizens", "others") else asyncio.Event()
             task = asyncio.create_task(_loop(f"{m.code} {name}", step, event, seconds))
             self.tasks.append(task)
 
@@ -210,8 +214,13 @@ async def _until_done(name: str, step: Callable[[], Awaitable[None]]) -> None:
             await asyncio.sleep(_AGAIN_SECONDS)
 
 
-def _decoder(place: Place) -> Decoder:
-    return Decoder(place.contracts.abis, place.contracts.at.all())
+def _decoder(places: Iterable[Place]) -> Decoder:
+    """Of the contracts of all cities, which have the same ABIs."""
+    addresses: dict[bytes, str] = {}
+    for place in places:
+        addresses |= place.contracts.at.all()
+        abis = place.contracts.abis
+    return Decoder(abis, addresses)
 
 
 async def work(settings: Settings) -> None:

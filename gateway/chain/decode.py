@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 
 from eth_abi.exceptions import DecodingError
@@ -95,6 +98,7 @@ class Decoder:
         """
         self._readers: dict[tuple[str, str], Callable[[Mapping[str, Any]], ChainEvent]] = {}
         self._errors = {selector: error for abi in abis.values() for selector, error in abi.errors.items()}
+        self._currencies = {"0x" + a.hex() for a, name in contracts.items() if name == "LocalCurrency"}
         for address, name in contracts.items():
             by_name = {event.name: event for event in abis[name].events.values()}
             for event_name, cls in CLASSES.get(name, {}).items():
@@ -112,20 +116,25 @@ class Decoder:
         return reader(log) if reader else None
 
     def emitted(self, logs: Iterable[Mapping[str, Any]]) -> list[Emitted]:
-        """The events of some logs, in the order of the logs, with their places."""
-        found = []
-        for log in logs:
-            if (event := self.event(log)) is not None:
-                found.append(
-                    Emitted(
-                        event,
-                        int(log["blockNumber"], 16),
-                        bytes.fromhex(log["blockHash"][2:]),
-                        bytes.fromhex(log["transactionHash"][2:]),
-                        int(log["transactionIndex"], 16),
-                        int(log["logIndex"], 16),
-                    )
-                )
+        """The events of some logs, in the order of the logs, with their places; the transfers of a block
+        as one, before all else that happened in it."""
+        found: list[Emitted] = []
+        for _, of_block in groupby(logs, key=itemgetter("blockNumber")):
+            moved: dict[str, int] = defaultdict(int)
+            others: list[Emitted] = []
+            for log in of_block:
+                topics = log["topics"]
+                if topics and topics[0] == TRANSFER_TOPIC and log["address"].lower() in self._currencies:
+                    won = int(log["data"], 16)
+                    moved[topics[1]] -= won
+                    moved[topics[2]] += won
+                    last = log
+                elif (event := self.event(log)) is not None:
+                    others.append(_emitted(event, log))
+            if moved:
+                changes = {bytes.fromhex(topic[26:]): won for topic, won in moved.items()}
+                found.append(_emitted(events.Transfers(changes), last))
+            found += others
         return found
 
     def reverted(self, refused: NodeRefused) -> NodeRefused:
@@ -161,6 +170,17 @@ def revert_data(data: object) -> bytes | None:
         return bytes.fromhex(data[start + 2 :]) if start >= 0 else None
     except ValueError:
         return None
+
+
+def _emitted(event: ChainEvent, log: Mapping[str, Any]) -> Emitted:
+    return Emitted(
+        event,
+        int(log["blockNumber"], 16),
+        bytes.fromhex(log["blockHash"][2:]),
+        bytes.fromhex(log["transactionHash"][2:]),
+        int(log["transactionIndex"], 16),
+        int(log["logIndex"], 16),
+    )
 
 
 def _reader(event: Event, cls: type[ChainEvent]) -> Callable[[Mapping[str, Any]], ChainEvent]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from gateway.chain.shapes import CampaignTerms, Caps, MunicipalityContracts, ProgrammeRules
-from gateway.domain.record import Draw, PaymentRecord, parse_records
+from gateway.domain.record import Draw, PaymentRecord, RecordFields, parse_records, scan_records
 
 
 class ChainEvent:
@@ -80,6 +80,14 @@ class Transfer(ChainEvent):
     sender: bytes
     receiver: bytes
     value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Transfers(ChainEvent):
+    """All transfers of one block together: what each wallet has more or less, in won (not an event of the
+    ABI: payments make thousands of transfers a second, and only their sums matter to the books)."""
+
+    changes: dict[bytes, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,8 +255,13 @@ class BatchProcessed(ChainEvent):
 
     @cached_property
     def payments(self) -> list[PaymentRecord]:
-        """The records read. Raises RecordError for what no contract of ours writes."""
+        """The records read and checked. Raises RecordError for what no contract of ours writes."""
         return parse_records(self.records)
+
+    @cached_property
+    def fields(self) -> list[RecordFields]:
+        """The records read in bulk."""
+        return scan_records(self.records)
 
 
 @dataclass(frozen=True, slots=True)

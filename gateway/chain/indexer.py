@@ -23,6 +23,7 @@ from gateway.chain.events import RollGranted
 from gateway.chain.locks import DATABASE_AWAY
 from gateway.chain.node import Node, log_filter, unhex
 from gateway.chain.repair import Repairer
+from gateway.chain.seen import SeenReceipts
 from gateway.chain.tasks import end
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _IDLE_SECONDS: Final = 0.25
+_FOLLOWING: Final = 3
 _MOST_BLOCKS: Final = 2_000
 _ENOUGH_LOGS: Final = 10_000
 _FEW_LOGS: Final = 2_000
@@ -58,6 +60,9 @@ class Step:
     times: dict[int, int]
 
 
+Header = Mapping[str, Any]
+"""A block as JSON-RPC gives it, with the hashes of its transactions."""
+
 Sink = Callable[[AsyncConnection, Step], Awaitable[None]]
 """Called in the mirror's own transaction, after the mirror. The same events come again after blocks
 were replaced, so what it does must be the same when done twice."""
@@ -75,8 +80,11 @@ class Indexer:
         *,
         repairer: Repairer | None = None,
         sinks: Sequence[Sink] = (),
+        seen: SeenReceipts | None = None,
     ) -> None:
+        """`seen`: receipts that relayers of this process have fetched."""
         self._node = node
+        self._seen = seen or SeenReceipts()
         self._engine = engine
         self._mirror = mirror
         self._repairer = repairer
@@ -114,9 +122,9 @@ class Indexer:
         while True:
             async with self._engine.begin() as conn:
                 cursor = await self._mirror.cursor(conn, lock=True)
-                head, is_known = await self._look(cursor)
+                head, is_known, following = await self._look(cursor)
                 if is_known:
-                    done = await self._forward(conn, cursor, head)
+                    done = await self._forward(conn, cursor, head, following)
                     if done.number >= head:
                         return done.number
             if not is_known and cursor:
@@ -140,21 +148,34 @@ class Indexer:
 
     # --- steps --------------------------------------------------------------------------------
 
-    async def _look(self, cursor: Cursor | None) -> tuple[int, bool]:
-        """(the chain's head, whether the chain has the block at the cursor)."""
+    async def _look(self, cursor: Cursor | None) -> tuple[int, bool, list[Header]]:
+        """(the chain's head, whether the chain has the block at the cursor, the few blocks after it)."""
         calls: list[tuple[str, Sequence[Any]]] = [("eth_blockNumber", ())]
         if cursor:
-            calls.append(("eth_getBlockByNumber", (hex(cursor.number), False)))
-        head, *at_cursor = await self._node.results(calls)
-        is_known = all(header and unhex(header["hash"]) == cursor.hash for header in at_cursor if cursor)
-        return int(head, 16), is_known
+            numbers = range(cursor.number, cursor.number + 1 + _FOLLOWING)
+            calls += [("eth_getBlockByNumber", (hex(number), False)) for number in numbers]
+        head, *headers = await self._node.results(calls)
+        if cursor is None:
+            return int(head, 16), True, []
+        at_cursor, *following = headers
+        is_known = at_cursor is not None and unhex(at_cursor["hash"]) == cursor.hash
+        return int(head, 16), is_known, [header for header in following if header]
 
-    async def _forward(self, conn: AsyncConnection, cursor: Cursor | Place | None, head: int) -> Place:
-        """Read the next blocks, at most up to `head`; returns the last block that is read now."""
+    async def _forward(
+        self,
+        conn: AsyncConnection,
+        cursor: Cursor | Place | None,
+        head: int,
+        following: Sequence[Header] = (),
+    ) -> Place:
+        """Read the next blocks, at most up to `head`; returns the last block that is read now.
+
+        `following`: the blocks after the cursor, if they were read already.
+        """
         first = cursor.number + 1 if cursor else self._start
         if first > head:
             return Place(first - 1, b"", 0)
-        step, last = await self._read(first, head)
+        step, last = self._read_seen(cursor, following) or await self._read(first, head)
         await self._mirror.move(
             conn,
             last,
@@ -166,6 +187,24 @@ class Indexer:
         for sink in self._sinks:
             await sink(conn, step)
         return last
+
+    def _read_seen(
+        self, cursor: Cursor | Place | None, following: Sequence[Header]
+    ) -> tuple[Step, Place] | None:
+        """The next blocks from the receipts that are here already; None when the first of them is not."""
+        logs: list[Mapping[str, Any]] = []
+        times: dict[int, int] = {}
+        place = cursor
+        for header in following:
+            of_block = self._seen.logs_of(header)
+            if of_block is None or place is None or unhex(header["parentHash"]) != place.hash:
+                break
+            place = Place(int(header["number"], 16), unhex(header["hash"]), int(header["timestamp"], 16))
+            times[place.number] = place.time
+            logs += of_block
+        if not isinstance(place, Place) or not times:
+            return None
+        return Step(min(times), place.number, self._decoder.emitted(logs), times), place
 
     async def _read(self, first: int, head: int) -> tuple[Step, Place]:
         """Read as many blocks from `first` on as make a step of a fair size."""
@@ -218,7 +257,7 @@ class Indexer:
         A node that only lags behind gets a second to catch up.
         """
         await asyncio.sleep(_GRACE_SECONDS)
-        _, is_known = await self._look(cursor)
+        _, is_known, _ = await self._look(cursor)
         if is_known:
             return
         log.error("indexer.blocks_replaced", block=cursor.number)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -23,9 +22,11 @@ from gateway.chain.errors import BlocksLost, ChainError, NodeRefused
 from gateway.chain.locks import DATABASE_AWAY, RelayerLock
 from gateway.chain.node import Node
 from gateway.chain.outcome import Mined, see_mined
+from gateway.chain.patience import Patience
 from gateway.chain.refusals import Refusal, classify
 from gateway.chain.repair import Repairer
-from gateway.chain.tasks import end
+from gateway.chain.seen import SeenReceipts
+from gateway.chain.tasks import end, woken_within
 
 if TYPE_CHECKING:
     from gateway.store.outbox import Outbox, OutboxEntry
@@ -35,8 +36,6 @@ log = structlog.get_logger(__name__)
 OnMined = Callable[[AsyncConnection, Sequence[tuple["OutboxEntry", Mined]]], Awaitable[None]]
 
 _IDLE_SECONDS: Final = 0.5
-_FIRST_POLL_SECONDS: Final = 0.002
-_LONGEST_POLL_SECONDS: Final = 0.25
 _AGAIN_SECONDS: Final = 5.0
 _SOON_SECONDS: Final = 0.5
 _NOTE_SECONDS: Final = 1.0
@@ -58,9 +57,10 @@ class Relayer:
         clock: Callable[[], int],
         decoder: Decoder | None = None,
         on_mined: OnMined | None = None,
+        seen: SeenReceipts | None = None,
     ) -> None:
         """`on_mined` runs in the database transaction that marks rows as mined, and may run again
-        for the same rows after a crash or a repair.
+        for the same rows after a crash or a repair. `seen` gets the receipts.
         """
         self.account = account
         self._node = node
@@ -70,10 +70,13 @@ class Relayer:
         self._clock = clock
         self._decoder = decoder
         self._on_mined = on_mined
+        self._seen = seen
+        self._patience = Patience()
         self._lock: RelayerLock | None = None
         self._gas_price = 0
         self._task: asyncio.Task[None] | None = None
         self._woken = asyncio.Event()
+        self._may_be_queued = True
         self._open: dict[int, OutboxEntry] = {}  # signed, committed, not mined
         self._sent: dict[int, float] = {}  # when, by the event loop's clock
         self._refusals: dict[int, int] = {}
@@ -112,18 +115,23 @@ class Relayer:
 
         Once that is committed, `send` it. The same action again returns the first row.
         """
-        entry = await self._outbox.enqueue(
+        known = await self._outbox.get(conn, currency=currency, kind=kind, reference=reference)
+        if known is not None:
+            return known
+        nonce = await self._outbox.take_nonces(conn, self.account.address, 1)
+        signed = self.account.sign_transaction(call, nonce, self._outbox.chain_id, price=self._gas_price)
+        return await self._outbox.store(
             conn,
             call,
             currency=currency,
             account=self.account.address,
             kind=kind,
             reference=reference,
+            nonce=nonce,
+            tx_hash=signed.hash,
+            raw=signed.raw,
             at=self._clock(),
         )
-        if entry.state == "queued":
-            (entry,) = await self._sign(conn, [(entry, call)])
-        return entry
 
     def send(self, entries: Iterable[OutboxEntry]) -> None:
         """Broadcast rows that are committed as signed. A row that is forgotten is found later."""
@@ -134,6 +142,7 @@ class Relayer:
 
     def wake(self) -> None:
         """Tell the relayer that rows were queued (`Outbox.enqueue`) and committed."""
+        self._may_be_queued = True
         self._woken.set()
 
     async def outcome(self, entry: OutboxEntry) -> Mined:
@@ -141,7 +150,7 @@ class Relayer:
         future = self._announcements.of(entry.id)
         if not future.done() and entry.id not in self._open:
             await self._announce_mined(entry.id)  # perhaps it was mined long ago
-        self._woken.set()
+            self.wake()
         return await future
 
     async def _announce_mined(self, entry_id: int) -> None:
@@ -187,18 +196,19 @@ class Relayer:
     # --- the loop -----------------------------------------------------------------------------
 
     async def _run(self) -> None:
-        pause = _FIRST_POLL_SECONDS
         while True:
             try:
-                woken = await self._pause(pause if self._open else _IDLE_SECONDS)
-                if woken or not self._open:
+                seconds = self._patience.seconds() if self._open else _IDLE_SECONDS
+                woken = await woken_within(self._woken, seconds)
+                if self._may_be_queued or not self._open:
+                    self._may_be_queued = False
                     await self._sign_queued()
                 if not woken and not self._open:
                     await self._look_around()
-                progress = await self._broadcast()
-                progress = await self._collect() or progress
+                sent = await self._broadcast()
+                done = len(self._sent) > sent and await self._collect()  # not what went out just now
                 await self._note_waiting()
-                pause = _FIRST_POLL_SECONDS if progress else min(2 * pause, _LONGEST_POLL_SECONDS)
+                self._patience.looked(found=bool(sent or done))
             except asyncio.CancelledError:
                 raise
             except BlocksLost as lost:
@@ -210,15 +220,6 @@ class Relayer:
             except Exception:  # a fault of ours must not end the only one who sends for this role
                 log.exception("relayer.failed", role=self.account.role)
                 await self._until_done(self._resume)
-
-    async def _pause(self, seconds: float) -> bool:
-        """Wait that long, or until woken; whether it was woken."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._woken.wait()
-        woken = self._woken.is_set()
-        self._woken.clear()
-        return woken
 
     async def _until_done(self, step: Callable[[], Awaitable[None]]) -> None:
         pause = 0.1
@@ -273,8 +274,8 @@ class Relayer:
 
     # --- broadcasting -------------------------------------------------------------------------
 
-    async def _broadcast(self) -> bool:
-        """Send what was not sent, or long ago, in the order of nonces."""
+    async def _broadcast(self) -> int:
+        """Send what was not sent, or long ago, in the order of nonces; how many."""
         now = asyncio.get_running_loop().time()
         due = [
             entry
@@ -282,7 +283,7 @@ class Relayer:
             if self._sent.get(entry.id, -_AGAIN_SECONDS) + _AGAIN_SECONDS <= now
         ]
         if not due:
-            return False
+            return 0
         due.sort(key=lambda entry: entry.nonce or 0)
         if any(entry.id in self._sent for entry in due):
             await self._repairer.look()  # nodes do not usually forget a transaction
@@ -291,7 +292,7 @@ class Relayer:
             self._sent[entry.id] = now
             if isinstance(result, NodeRefused):
                 await self._refused(entry, result)
-        return True
+        return len(due)
 
     async def _refused(self, entry: OutboxEntry, refused: NodeRefused) -> None:
         match classify(refused):
@@ -360,13 +361,17 @@ class Relayer:
         if not done:
             return False
         done.sort(key=lambda pair: (pair[1].block_number, pair[1].tx_index))
+        if self._seen:
+            self._seen.add(mined for _, mined in done)
         async with self._engine.begin() as conn:
             await self._outbox.mark_mined(conn, [mined for _, mined in done], at=self._clock())
             if self._on_mined:
                 await self._on_mined(conn, done)
         for entry, mined in done:
             self._open.pop(entry.id, None)
-            self._sent.pop(entry.id, None)
+            sent_at = self._sent.pop(entry.id, None)
+            if sent_at is not None:
+                self._patience.took(asyncio.get_running_loop().time() - sent_at)
             self._refusals.pop(entry.id, None)
             if not mined.succeeded:
                 log.error("relayer.reverted", kind=entry.kind, reference=entry.reference, error=mined.error)
@@ -374,7 +379,7 @@ class Relayer:
         return True
 
     async def _see(self, entries: Sequence[OutboxEntry]) -> list[Mined | None]:
-        hashes = [_hash(entry) for entry in entries]
+        hashes = [entry.tx_hash or b"" for entry in entries]
         return await see_mined(self._node, self._outbox.chain_id, hashes, self._decoder)
 
     async def _note_waiting(self) -> None:
@@ -392,8 +397,3 @@ class Relayer:
             await self._outbox.mark_sent(conn, ids, at=self._clock())
             for row in await self._outbox.get_many(conn, ids):
                 self._open[row.id] = row
-
-
-def _hash(entry: OutboxEntry) -> bytes:
-    assert entry.tx_hash is not None
-    return entry.tx_hash

@@ -21,7 +21,8 @@ from gateway.chain.outcome import Mined, see_mined
 from gateway.chain.refusals import Refusal, classify
 
 if TYPE_CHECKING:
-    from gateway.store.outbox import Outbox, Replay
+    from gateway.store.outbox import Outbox
+    from gateway.store.outbox_repair import Replay
 
 log = structlog.get_logger(__name__)
 

@@ -1,4 +1,4 @@
-"""Ending background tasks."""
+"""Waiting in background tasks, and ending them."""
 
 from __future__ import annotations
 
@@ -17,3 +17,13 @@ async def end(task: asyncio.Task[Any]) -> None:
         await asyncio.wait({task}, timeout=1.0)
     with suppress(asyncio.CancelledError, Exception):
         task.result()
+
+
+async def woken_within(event: asyncio.Event, seconds: float) -> bool:
+    """Wait that long, or until the event is set; whether it was. Leaves it cleared."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    woken = event.is_set()
+    event.clear()
+    return woken

@@ -38,7 +38,7 @@ _S = PaymentState
 
 TRANSITIONS: Final[Mapping[PaymentState, frozenset[PaymentState]]] = {
     _S.RECEIVED: frozenset({_S.HELD, _S.REJECTED}),
-    _S.HELD: frozenset({_S.SUBMITTED, _S.REJECTED}),
+    _S.HELD: frozenset({_S.SUBMITTED, _S.CONFIRMED, _S.REJECTED}),
     _S.SUBMITTED: frozenset({_S.CONFIRMED, _S.REJECTED}),
     _S.CONFIRMED: frozenset({_S.SETTLED, _S.PARTLY_REFUNDED, _S.REFUNDED}),
     _S.SETTLED: frozenset({_S.PARTLY_REFUNDED, _S.REFUNDED}),  # F-5: at any later date

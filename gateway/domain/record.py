@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from struct import Struct
-from typing import Final
+from typing import Final, NamedTuple
 
 from gateway.domain.errors import RecordError
 from gateway.domain.fields import PAYMENT_ID_BYTES, WORD_BYTES, exact_bytes, uint
@@ -151,6 +151,55 @@ class PaymentRecord:
             raise RecordError("a rejected order's record carries no money (P-8)")
 
 
+class RecordFields(NamedTuple):
+    """The fields of one record as the chain wrote them, in the order of the words, nothing checked.
+
+    `accepted_at_high` and `accepted_at_low` are five bytes; see `accepted_at`. `draws_word`: all of w2.
+    """
+
+    payment_id: bytes
+    citizen: int
+    merchant: int
+    amount: int
+    kind: int
+    reason: int
+    nonce: int
+    accepted_at_high: int
+    accepted_at_low: int
+    own: int
+    cashback_spent: int
+    cashback_earned: int
+    cashback_base: int
+    campaign: int
+    rate_bps: int
+    draws_word: bytes
+
+    @property
+    def accepted_at(self) -> int:
+        """Seconds since 1970 UTC."""
+        return self.accepted_at_high << 32 | self.accepted_at_low
+
+    @property
+    def draws(self) -> tuple[Draw, ...]:
+        """The programmes drawn on, in order."""
+        return () if self.draws_word == _NO_DRAWS else _draws(self.draws_word)
+
+
+_FIELDS: Final = Struct(">16sIIIBBxxIBIIIIIHHxxx32s")
+_NO_DRAWS: Final = bytes(WORD_BYTES)
+
+
+def scan_records(data: bytes) -> list[RecordFields]:
+    """The records of one ``BatchProcessed`` event, 96 bytes each, read by the hundred.
+
+    For what our own contract wrote a moment ago: it takes a tenth of the time of `parse_records`, which
+    checks. Raises RecordError when `data` is not a whole number of records.
+    """
+    if len(data) % RECORD_BYTES:
+        raise RecordError(f"{len(data)} bytes are not a whole number of records")
+    return list(map(RecordFields._make, _FIELDS.iter_unpack(data)))
+
+
 _UINT32_FIELDS: Final = (
     "citizen",
     "merchant",
@@ -171,6 +220,12 @@ def leaf(batch: int, index: int, record: bytes) -> bytes:
     return keccak256(batch.to_bytes(WORD_BYTES, "big") + index.to_bytes(WORD_BYTES, "big") + record)
 
 
+def leaves_of(batch: int, records: bytes) -> list[bytes]:
+    """The leaves of a batch's records, 96 bytes each, in order (P-9)."""
+    count = len(records) // RECORD_BYTES
+    return [leaf(batch, index, record_at(records, index)) for index in range(count)]
+
+
 def parse_records(data: bytes) -> list[PaymentRecord]:
     """Read the records of one ``BatchProcessed`` event, 96 bytes each, in order.
 
@@ -182,6 +237,19 @@ def parse_records(data: bytes) -> list[PaymentRecord]:
         PaymentRecord.from_words(data[i : i + 32], data[i + 32 : i + 64], data[i + 64 : i + 96])
         for i in range(0, len(data), RECORD_BYTES)
     ]
+
+
+def record_at(records: bytes, index: int) -> bytes:
+    """The 96 bytes of one record of a batch's. Raises LookupError past the end."""
+    start = index * RECORD_BYTES
+    if not 0 <= start < len(records):
+        raise LookupError(f"no record {index} in a batch of {len(records) // RECORD_BYTES}")
+    return records[start : start + RECORD_BYTES]
+
+
+def read_record(record: bytes) -> PaymentRecord:
+    """One record, read and checked. Raises RecordError."""
+    return PaymentRecord.from_words(record[:32], record[32:64], record[64:])
 
 
 def read_parts(word: bytes) -> tuple[Draw, ...]:

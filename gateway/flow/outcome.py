@@ -13,17 +13,17 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import case, func, literal, select, text, update
+from sqlalchemy import case, delete, func, literal, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.payment import PaymentState, after_refund
 from gateway.domain.reasons import Reason
-from gateway.domain.record import PaymentRecord
+from gateway.domain.record import RECORD_BYTES, RecordFields
 from gateway.flow import refunds as refund_flow
 from gateway.flow import settle, submit
 from gateway.flow.charge import DepositState
 from gateway.flow.outcomes import OUTCOME_CHANNEL, WORK_CHANNEL
-from gateway.store.payment_tables import payments, refunds
+from gateway.store.payment_tables import batches, payments, refunds
 from gateway.store.people_tables import citizens, deposits, merchants
 from gateway.store.settlement_tables import cycle_lines
 
@@ -38,20 +38,32 @@ _FINAL_ISSUE_ERRORS: Final = {
 
 _RETRY_SECONDS: Final = 30
 
+# One row comes back, whatever the batch's size: what changed its mind, what was rejected. Which batch of ours
+# it was is known by its first payment; one that somebody else submitted is none.
 _BATCH = text("""
-    UPDATE payments AS p
-    SET record = r.record, batch = :batch, batch_index = r.index,
-        state = CASE WHEN p.state IN ('held', 'submitted') THEN r.state ELSE p.state END,
-        reason = CASE WHEN p.state IN ('held', 'submitted') THEN r.reason ELSE p.reason END,
-        decided_at = COALESCE(p.decided_at, r.decided_at),
-        held_own = 0, held_cashback = 0, held_city = '{}'
-    FROM unnest(CAST(:payments AS uuid[]), CAST(:records AS bytea[]), CAST(:indexes AS int[]),
-                CAST(:states AS text[]), CAST(:reasons AS smallint[]), CAST(:times AS bigint[]))
-         AS r (payment, record, index, state, reason, decided_at)
-    WHERE p.currency = :currency AND p.payment = r.payment
-      -- A second record of a payment says DUPLICATE and never takes the place of the first.
-      AND (r.reason <> :duplicate OR p.record IS NULL)
-    RETURNING p.payment, p.state, p.reason, r.reason AS said""")
+    WITH written AS (
+        UPDATE payments AS p
+        SET record = r.record, batch = :batch, batch_index = r.place - 1,
+            state = CASE WHEN p.state = 'held' THEN r.state ELSE p.state END,
+            reason = CASE WHEN p.state = 'held' THEN r.reason ELSE p.reason END,
+            decided_at = COALESCE(p.decided_at, :at),
+            held_own = 0, held_cashback = 0, held_city = '{}'
+        FROM (SELECT payment, record, reason, place,
+                     CASE reason WHEN 0 THEN 'confirmed' ELSE 'rejected' END AS state
+              FROM unnest(CAST(:payments AS uuid[]), CAST(:records AS bytea[]), CAST(:reasons AS smallint[]))
+                   WITH ORDINALITY AS given (payment, record, reason, place)) AS r
+        WHERE p.currency = :currency AND p.payment = r.payment
+          -- A second record of a payment says DUPLICATE and never takes the place of the first.
+          AND (r.reason <> :duplicate OR p.record IS NULL)
+        RETURNING p.payment, p.serial, p.state, p.reason, r.reason AS said),
+    done AS (
+        DELETE FROM payment_batches
+        WHERE currency = :currency AND serials @> ARRAY[(
+            SELECT serial FROM payments
+            WHERE currency = :currency AND payment = (CAST(:payments AS uuid[]))[1])])
+    SELECT array_agg(payment) FILTER (WHERE state = 'rejected') AS rejected,
+           array_agg(payment) FILTER (WHERE said <> reason) AS changed
+    FROM written""")
 
 _FREE_ORDERS = text("""
     UPDATE merchant_orders SET payment = NULL
@@ -59,33 +71,32 @@ _FREE_ORDERS = text("""
 
 
 async def batch_processed(
-    connection: AsyncConnection, currency: str, batch: int, records: Sequence[tuple[PaymentRecord, bytes]]
+    connection: AsyncConnection, currency: str, batch: int, records: bytes, fields: Sequence[RecordFields]
 ) -> None:
-    """Write the outcomes of a batch: confirmed, or rejected for a reason (P-7, P-8)."""
-    rows = await connection.execute(
-        _BATCH,
-        {
-            "currency": currency,
-            "batch": batch,
-            "duplicate": int(Reason.DUPLICATE),
-            "payments": [uuid.UUID(bytes=record.payment_id) for record, _ in records],
-            "records": [raw for _, raw in records],
-            "indexes": list(range(len(records))),
-            "states": [
-                PaymentState.CONFIRMED.value if record.is_accepted else PaymentState.REJECTED.value
-                for record, _ in records
-            ],
-            "reasons": [int(record.reason) for record, _ in records],
-            "times": [record.accepted_at for record, _ in records],
-        },
-    )
-    written = rows.all()
-    for row in written:
-        if row.said != row.reason:  # told one thing before, and the chain says another now
-            log.critical("an outcome changed", payment=str(row.payment), told=row.reason, now=row.said)
-    rejected = [row.payment for row in written if row.state == PaymentState.REJECTED]
-    if rejected:
-        await connection.execute(_FREE_ORDERS, {"currency": currency, "payments": rejected})
+    """Write the outcomes of a batch: confirmed, or rejected for a reason (P-7, P-8).
+
+    `records` as the event carries them, `fields` the same read.
+    """
+    if not fields:
+        return
+    written = (
+        await connection.execute(
+            _BATCH,
+            {
+                "currency": currency,
+                "batch": batch,
+                "at": fields[0].accepted_at,
+                "duplicate": int(Reason.DUPLICATE),
+                "payments": [uuid.UUID(bytes=record.payment_id) for record in fields],
+                "records": [records[at : at + RECORD_BYTES] for at in range(0, len(records), RECORD_BYTES)],
+                "reasons": [record.reason for record in fields],
+            },
+        )
+    ).one()
+    if written.changed:  # told one thing before, and the chain says another now
+        log.critical("outcomes changed", payments=[str(payment) for payment in written.changed], batch=batch)
+    if written.rejected:
+        await connection.execute(_FREE_ORDERS, {"currency": currency, "payments": written.rejected})
     await _tell(connection, currency, OUTCOME_CHANNEL)
 
 
@@ -162,13 +173,7 @@ async def failed(
     if kind == submit.BATCH:
         # What was promised is kept, by another batch; the orders stay signed as they are.
         await connection.execute(
-            update(payments)
-            .where(
-                payments.c.currency == currency,
-                payments.c.batch_tx == reference,
-                payments.c.state == PaymentState.SUBMITTED,
-            )
-            .values(batch_tx=None)
+            delete(batches).where(batches.c.currency == currency, batches.c.reference == reference)
         )
     elif kind == submit.REGISTER_CITIZENS:
         await _register_again(connection, citizens, citizens.c.citizen, currency, reference)

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain import merkle
 from gateway.domain.payment import PaymentState, is_refundable
-from gateway.domain.record import leaf
+from gateway.domain.record import leaves_of
 from gateway.flow.errors import Conflict, Invalid, NotFound
 from gateway.flow.municipality import Municipality
 from gateway.flow.outcomes import WORK_CHANNEL
@@ -107,20 +107,15 @@ async def proof_of(connection: AsyncConnection, currency: str, batch: int, index
 
     Raises LookupError when the batch is not whole here: then the indexer has to catch up first.
     """
-    rows = (
+    row = (
         await connection.execute(
-            select(mirror.payments.c.index.label("place"), mirror.payments.c.record, mirror.batches.c.root)
-            .join(
-                mirror.batches,
-                (mirror.batches.c.currency == mirror.payments.c.currency)
-                & (mirror.batches.c.batch == mirror.payments.c.batch),
+            select(mirror.batches.c.records, mirror.batches.c.root).where(
+                mirror.batches.c.currency == currency, mirror.batches.c.batch == batch
             )
-            .where(mirror.payments.c.currency == currency, mirror.payments.c.batch == batch)
-            .order_by(mirror.payments.c.index)
         )
-    ).all()
-    leaves = [leaf(batch, row.place, row.record) for row in rows]
-    if index >= len(leaves) or merkle.root(leaves) != rows[0].root:
+    ).one_or_none()
+    leaves = leaves_of(batch, row.records) if row else []
+    if row is None or index >= len(leaves) or merkle.root(leaves) != row.root:
         raise LookupError(f"batch {batch} is not whole here")
     return merkle.proof(leaves, index)
 

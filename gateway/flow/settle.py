@@ -45,11 +45,11 @@ PAID, RETURNED, ESCROWED = "paid", "returned", "escrowed"
 _SETTLED: Final = text("""
     UPDATE payments AS p
     SET cycle = :cycle, state = CASE WHEN p.state = 'confirmed' THEN 'settled' ELSE p.state END
-    FROM mirror_line l, mirror_payment r
+    FROM mirror_line l, mirror_batch r
     WHERE l.currency = :currency AND l.cycle = :cycle
       AND p.currency = l.currency AND p.merchant = l.merchant AND p.cycle IS NULL
       AND p.state IN ('confirmed', 'partly_refunded', 'refunded')
-      AND r.currency = p.currency AND r.batch = p.batch AND r.index = p.batch_index
+      AND r.currency = p.currency AND r.batch = p.batch
       AND r.since_block <= l.since_block""")
 
 

@@ -8,15 +8,14 @@ waits, or it is in exactly one transaction that is stored. What a transaction di
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
 import structlog
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 
-from gateway.domain.payment import PaymentState
 from gateway.flow import refunds as refund_flow
-from gateway.flow.authorise import HOLDING
+from gateway.flow.batch_size import BatchSize
 from gateway.flow.charge import DepositState
 from gateway.flow.merchants import MerchantState
 from gateway.flow.municipality import Municipality
@@ -26,55 +25,74 @@ from gateway.store.people_tables import citizens, deposits, merchants
 
 log = structlog.get_logger(__name__)
 
-MOST_ORDERS: Final = 256
+MOST_ORDERS: Final = 400
 MOST_ENTRIES: Final = 150
 MOST_SINGLE: Final = 100
-
-# Gas is bounded before a batch is sent, because a batch that runs out of it does nothing at all: 16 million,
-# less the batch's own, over what an order costs at worst (a citizen's first of the month) and each programme
-# drawn on.
-_BATCH_GAS: Final = 15_000_000
-_ORDER_GAS: Final = 90_000
-_DRAW_GAS: Final = 35_000
 
 BATCH, REGISTER_CITIZENS, REGISTER_MERCHANTS = "batch", "register-citizens", "register-merchants"
 ISSUE, REFUND = "issue", "refund"
 
 
-async def batch(m: Municipality, desk: Desk, most: int = MOST_ORDERS) -> str | None:
-    """Put held payments, oldest first, into one batch. Returns its reference, None when nothing waits.
+@dataclass(frozen=True, slots=True)
+class SentBatch:
+    """A stored batch: its reference in the outbox, its orders, and the programmes they draw on in all."""
 
-    A citizen's payments stay in the order in which they were held.
+    reference: str
+    orders: int
+    draws: int
+
+
+_MAY_BATCH = text("SELECT pg_try_advisory_xact_lock(hashtextextended('camellia batches ' || :currency, 0))")
+# NOT IN makes one hash of the few batches under way; the index then gives the rows in order up to the limit.
+_WAITING = text("""
+    SELECT serial, "order", (SELECT count(*) FROM jsonb_object_keys(held_city)) AS draws
+    FROM payments
+    WHERE currency = :currency AND state = 'held'
+      AND serial NOT IN (SELECT unnest(serials) FROM payment_batches WHERE currency = :currency)
+    ORDER BY serial LIMIT :most""")
+_HOW_MANY = text("""
+    SELECT (SELECT count(*) FROM (
+                SELECT 1 FROM payments WHERE currency = :currency AND state = 'held' LIMIT :most) AS held)
+         - (SELECT COALESCE(sum(cardinality(serials)), 0) FROM payment_batches WHERE currency = :currency)""")
+_UNDER_WAY = text("""
+    INSERT INTO payment_batches (currency, reference, serials, submitted_at)
+    VALUES (:currency, :reference, CAST(:serials AS bigint[]), :at)""")
+
+
+async def batch(m: Municipality, desk: Desk, size: BatchSize, *, only_full: bool = False) -> SentBatch | None:
+    """Put held payments, oldest first, into one batch. None when nothing waits, or not enough for a full
+    batch (`only_full`).
+
+    A citizen's payments stay in the order in which they were held. One at a time makes a city's batches.
     """
     async with m.engine.begin() as connection:
-        found = (
-            await connection.execute(
-                select(payments.c.payment, payments.c.order, payments.c.held_city)
-                .where(
-                    payments.c.currency == m.code,
-                    payments.c.state.in_(HOLDING),
-                    payments.c.batch_tx.is_(None),
-                )
-                .order_by(payments.c.serial)
-                .limit(most)
-                .with_for_update(skip_locked=True)
-            )
-        ).all()
-        rows = _within_gas(found)
-        if not rows:
+        if only_full:
+            full = size.fitting([1] * MOST_ORDERS)
+            waiting = await connection.scalar(_HOW_MANY, {"currency": m.code, "most": 8 * MOST_ORDERS})
+            if waiting is None or waiting < full:
+                return None
+        rows = (
+            await connection.execute(_WAITING, {"currency": m.code, "most": MOST_ORDERS})
+            if await connection.scalar(_MAY_BATCH, {"currency": m.code})
+            else ()
+        )
+        found = [tuple(row) for row in rows]
+        taken = found[: size.fitting([draws for _, _, draws in found])]
+        if not taken:
             return None
         reference = f"{m.clock.now()}-{uuid.uuid4().hex[:12]}"
-        await desk.submit_batch(connection, [row.order for row in rows], reference)
+        await desk.submit_batch(connection, [order for _, order, _ in taken], reference)
         await connection.execute(
-            update(payments)
-            .where(
-                payments.c.currency == m.code,
-                payments.c.payment.in_([row.payment for row in rows]),
-            )
-            .values(state=PaymentState.SUBMITTED, batch_tx=reference, submitted_at=m.clock.now())
+            _UNDER_WAY,
+            {
+                "currency": m.code,
+                "reference": reference,
+                "serials": [serial for serial, _, _ in taken],
+                "at": m.clock.now(),
+            },
         )
     desk.committed(connection)
-    return reference
+    return SentBatch(reference, len(taken), sum(draws for _, _, draws in taken))
 
 
 async def register_citizens(m: Municipality, desk: Desk) -> str | None:
@@ -224,12 +242,3 @@ async def refund(m: Municipality, desk: Desk) -> bool:
     if sent:
         desk.committed(connection)
     return bool(sent)
-
-
-def _within_gas(rows: Sequence[Any]) -> list[Any]:
-    gas = 0
-    for count, row in enumerate(rows):
-        gas += _ORDER_GAS + _DRAW_GAS * len(row.held_city)
-        if gas > _BATCH_GAS:
-            return list(rows[:count])
-    return list(rows)

@@ -169,19 +169,8 @@ batches = _mirror(
     Column("accepted", Integer, nullable=False),
     moment("processed_at", nullable=False),
     Column("tx_hash", LargeBinary, nullable=False),
-)
-payments = _mirror(
-    "payment",
-    [_number("batch"), _number("index")],
-    Column("payment_id", LargeBinary, nullable=False, comment="16 bytes"),
-    Column("citizen", BigInteger, nullable=False),
-    Column("merchant", BigInteger, nullable=False),
-    won("amount"),
-    _small("reason"),
-    moment("accepted_at", nullable=False),
-    Column("record", LargeBinary, nullable=False, comment="96 bytes (P-8)"),
-    won("refunded"),
-    Index("ix_mirror_payment_payment_id", "currency", "payment_id"),
+    # As the event carries them, in one piece: a row a payment would cost more than all else of the mirror.
+    Column("records", LargeBinary, nullable=False, comment="96 bytes an order, in order (P-8)"),
 )
 refunds = _mirror(
     "refund",
@@ -222,7 +211,6 @@ MIRRORED: tuple[Table, ...] = (
     campaigns,
     cashback,
     batches,
-    payments,
     refunds,
     cycles,
     lines,
@@ -255,7 +243,7 @@ undo = Table(
     currency_column(primary_key=False),
     Column("block_number", BigInteger, nullable=False, comment="the checkpoint whose coming changed it"),
     Column("table_name", Text, nullable=False),
-    Column("image", JSONB, nullable=False, comment="the row before"),
+    Column("images", JSONB, nullable=False, comment="the rows before, of one statement"),
     Index("ix_mirror_undo_currency_block_number", "currency", "block_number"),
 )
 
@@ -268,8 +256,9 @@ UNDO_STATEMENTS: tuple[str, ...] = (
         block bigint := NULLIF(current_setting('{UNDO_SETTING}', true), '')::bigint;
     BEGIN
         IF block IS NOT NULL THEN
-            INSERT INTO mirror_undo (currency, block_number, table_name, image)
-            SELECT before.currency, block, TG_TABLE_NAME, to_jsonb(before) FROM before;
+            INSERT INTO mirror_undo (currency, block_number, table_name, images)
+            SELECT before.currency, block, TG_TABLE_NAME, jsonb_agg(to_jsonb(before)) FROM before
+            GROUP BY before.currency;
         END IF;
         RETURN NULL;
     END $$""",
@@ -281,5 +270,8 @@ UNDO_STATEMENTS: tuple[str, ...] = (
     ),
     # A tier is read from the middle of a roll: uncompressed, only the piece that holds it is fetched.
     f"ALTER TABLE {rolls.name} ALTER COLUMN tiers SET STORAGE EXTERNAL",
+    f"ALTER TABLE {batches.name} ALTER COLUMN records SET STORAGE EXTERNAL",
+    # Rows that payments change: room on the page for the next version, so that no index is written.
+    *(f"ALTER TABLE {table.name} SET (fillfactor = 75)" for table in (balances, city_money, cashback)),
 )
 """To be executed once after the tables are made (a migration does)."""

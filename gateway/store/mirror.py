@@ -138,7 +138,8 @@ class Mirror:
                 text(f"""
                     INSERT INTO {table.name} ({", ".join(names)})
                     SELECT DISTINCT ON ({", ".join(keys)}) {", ".join("r." + n for n in names)}
-                    FROM mirror_undo u, jsonb_populate_record(NULL::{table.name}, u.image) r
+                    FROM mirror_undo u, jsonb_array_elements(u.images) one,
+                         jsonb_populate_record(NULL::{table.name}, one) r
                     WHERE u.currency = :currency AND u.block_number > :to
                       AND u.table_name = '{table.name}'
                     ORDER BY {", ".join(keys)}, u.id

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.domain.record import PaymentRecord
+from gateway.domain.record import RecordFields, record_at, scan_records
 from gateway.store import chain_tables as t
 from gateway.store import mirror_money, mirror_payments
 from gateway.store.mirror_rows import HANDLERS, Rows
@@ -54,16 +54,15 @@ async def apply(
 async def _load_refunded(conn: AsyncConnection, rows: Rows, emitted: Sequence[Emitted]) -> None:
     """Load what refunds change: whose payment it was stands in the payment's record.
 
-    A payment that is not there is among the events themselves, and loads the same rows.
+    A batch that is not there is among the events themselves, and loads the same rows.
     """
     found: dict[Table, set[Key]] = defaultdict(set)
     for item in emitted:
         if type(item.event).__name__ == "Refunded":
             event: Any = item.event
-            if payment := rows.sets[t.payments].find(event.batch, event.index):
-                words = payment["record"]
-                record = PaymentRecord.from_words(words[:32], words[32:64], words[64:])
-                for table, key in _touched_by_payments([record]):
+            if batch := rows.sets[t.batches].find(event.batch):
+                record = record_at(batch["records"], event.index)
+                for table, key in _touched_by_payments(scan_records(record)):
                     found[table].add(key)
     for table, keys in found.items():
         await rows.sets[table].load(conn, keys)
@@ -78,9 +77,8 @@ def _touches(event: Any) -> Iterable[tuple[Table, Key]]:
             yield t.merchants, (event.merchant,)
         case "WalletRotated":
             yield (t.citizens if event.kind == 1 else t.merchants), (event.id,)
-        case "Transfer":
-            yield t.balances, (event.sender,)
-            yield t.balances, (event.receiver,)
+        case "Transfers":
+            yield from ((t.balances, (wallet,)) for wallet in event.changes)
         case "ProgrammeFunded" | "RollGranted" | "ProgrammeClosed" | "ProgrammeSwept":
             yield t.programmes, (event.programme,)
         case "CreditsGranted":
@@ -94,9 +92,9 @@ def _touches(event: Any) -> Iterable[tuple[Table, Key]]:
         case "CreditsSwept":
             yield from ((t.cashback, (citizen,)) for citizen in event.citizens)
         case "BatchProcessed":
-            yield from _touched_by_payments(event.payments)
+            yield from _touched_by_payments(event.fields)
         case "Refunded":
-            yield t.payments, (event.batch, event.index)
+            yield t.batches, (event.batch,)
             yield from ((t.programmes, (part.programme,)) for part in event.parts)
         case "Escrowed" | "FileAnchored":
             yield t.cycles, (event.cycle,)
@@ -110,9 +108,9 @@ def _touches(event: Any) -> Iterable[tuple[Table, Key]]:
             yield t.city, ()
 
 
-def _touched_by_payments(payments: Iterable[PaymentRecord]) -> Iterable[tuple[Table, Key]]:
+def _touched_by_payments(payments: Iterable[RecordFields]) -> Iterable[tuple[Table, Key]]:
     for payment in payments:
-        if payment.is_accepted:
+        if not payment.reason:
             yield t.cashback, (payment.citizen,)
             if payment.campaign:
                 yield t.campaigns, (payment.campaign,)

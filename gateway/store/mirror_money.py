@@ -64,10 +64,10 @@ def _card_limit_set(rows: Rows, event: e.CardLimitSet) -> None:
 # --- own money ----------------------------------------------------------------------------------
 
 
-@on("Transfer")
-def _transfer(rows: Rows, event: e.Transfer) -> None:
-    rows.own(event.sender, -event.value)
-    rows.own(event.receiver, event.value)
+@on("Transfers")
+def _transfers(rows: Rows, event: e.Transfers) -> None:
+    for wallet, won in event.changes.items():
+        rows.own(wallet, won)
 
 
 @on("Issued", "IssuedToTreasury")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from gateway.domain.calendar import month_index
-from gateway.domain.record import RECORD_BYTES, PaymentRecord
+from gateway.domain.record import PaymentRecord, RecordFields, read_record, record_at
 from gateway.domain.refund import split_refund
 from gateway.store import chain_tables as t
 from gateway.store.mirror_money import put_back
@@ -29,31 +29,18 @@ def _batch_processed(rows: Rows, event: e.BatchProcessed) -> None:
         t.batches,
         event.batch,
         root=event.root,
-        size=len(event.payments),
+        size=len(event.fields),
         accepted=event.accepted,
         processed_at=rows.time,
         tx_hash=rows.tx_hash,
+        records=event.records,
     )
-    for index, payment in enumerate(event.payments):
-        start = index * RECORD_BYTES
-        rows.add(
-            t.payments,
-            event.batch,
-            index,
-            payment_id=payment.payment_id,
-            citizen=payment.citizen,
-            merchant=payment.merchant,
-            amount=payment.amount,
-            reason=int(payment.reason),
-            accepted_at=payment.accepted_at,
-            record=event.records[start : start + RECORD_BYTES],
-            refunded=0,
-        )
-        if payment.is_accepted:
+    for payment in event.fields:
+        if not payment.reason:
             _paid(rows, payment)
 
 
-def _paid(rows: Rows, payment: PaymentRecord) -> None:
+def _paid(rows: Rows, payment: RecordFields) -> None:
     for draw in payment.draws:
         rows.city_money(draw.programme, payment.citizen)["spent"] += draw.amount
         row = rows.row(t.programmes, draw.programme)
@@ -76,10 +63,10 @@ def _paid(rows: Rows, payment: PaymentRecord) -> None:
 
 @on("Refunded")
 def _refunded(rows: Rows, event: e.Refunded) -> None:
-    row = rows.row(t.payments, event.batch, event.index)
-    row["refunded"] = event.refunded_total
-    words = row["record"]
-    record = PaymentRecord.from_words(words[:32], words[32:64], words[64:])
+    batch = rows.sets[t.batches].find(event.batch)
+    if batch is None:
+        raise LookupError(f"a refund of batch {event.batch}, which is not here")
+    record = read_record(record_at(batch["records"], event.index))
     rows.add(
         t.refunds,
         event.batch,

@@ -75,6 +75,13 @@ outbox_transactions = Table(
     Index("ix_outbox_transaction_block", "chain_id", "block_number", "tx_index"),
 )
 
+OUTBOX_STATEMENTS: tuple[str, ...] = (
+    # Signatures and hashes do not get smaller: trying costs more than storing.
+    "ALTER TABLE outbox_transaction ALTER COLUMN raw SET STORAGE EXTERNAL",
+    "ALTER TABLE outbox_transaction ALTER COLUMN calldata SET STORAGE EXTERNAL",
+)
+"""To be executed once after the tables are made (a migration does)."""
+
 outbox_replays = Table(
     "outbox_replay",
     metadata,

@@ -14,7 +14,7 @@ from sqlalchemy import (
     Uuid,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from gateway.store.metadata import currency_column, metadata, moment, won
 
@@ -41,14 +41,12 @@ payments = Table(
     Column("held_own", BigInteger, nullable=False, server_default="0"),
     Column("held_cashback", BigInteger, nullable=False, server_default="0"),
     Column("held_city", JSONB, nullable=False, server_default="{}", comment="won by programme id"),
-    Column("batch_tx", Text, comment="reference of the batch's transaction in the outbox"),
     Column("batch", BigInteger),
     Column("batch_index", Integer),
     Column("record", LargeBinary, comment="96 bytes, as the chain wrote it (P-8)"),
     Column("refunded", BigInteger, nullable=False, server_default="0"),
     Column("cycle", Integer, comment="the settlement cycle that escrowed it (S-1)"),
     moment("received_at", nullable=False),
-    moment("submitted_at"),
     moment("decided_at"),
     Index("ix_payments_currency_citizen_received_at", "currency", "citizen", "received_at", "payment"),
     Index("ix_payments_currency_merchant_received_at", "currency", "merchant", "received_at", "payment"),
@@ -56,9 +54,8 @@ payments = Table(
         "ix_payments_waiting",
         "currency",
         "serial",
-        postgresql_where=text("state IN ('held', 'submitted') AND batch_tx IS NULL"),
+        postgresql_where=text("state = 'held'"),
     ),
-    Index("ix_payments_batch_tx", "currency", "batch_tx", postgresql_where=text("state = 'submitted'")),
     Index(
         "ix_payments_holding",
         "currency",
@@ -71,7 +68,17 @@ payments = Table(
         "merchant",
         postgresql_where=text("cycle IS NULL AND record IS NOT NULL"),
     ),
-    Index("ix_payments_currency_batch_batch_index", "currency", "batch", "batch_index"),
+)
+
+# Which held payments are in a batch under way: one row a batch, gone with its outcome. A mark in the rows of
+# the payments would write each of them, and all of its indexes, once more.
+batches = Table(
+    "payment_batches",
+    metadata,
+    currency_column(),
+    Column("reference", Text, primary_key=True, comment="of the batch's transaction in the outbox"),
+    Column("serials", ARRAY(BigInteger), nullable=False, comment="the payments, in the batch's order"),
+    moment("submitted_at", nullable=False),
 )
 
 passes = Table(

@@ -20,7 +20,7 @@ from gateway.config import Settings
 from gateway.domain import merkle
 from gateway.domain.cashback import is_credit_alive
 from gateway.domain.money import format_won
-from gateway.domain.record import PaymentRecord, leaf
+from gateway.domain.record import leaves_of, read_record
 from gateway.rails.bank import camt053
 from gateway.store import chain_tables as mirror
 from gateway.store.payment_tables import payments
@@ -194,24 +194,20 @@ class _Audit:
     async def _payments(self) -> Check:
         """Every stored record is in its batch's root on chain (P-9), and says what the order says."""
         check = Check("payments: records against the chain's roots")
-        by_batch: dict[int, list[Any]] = defaultdict(list)
-        for row in await self._rows(
-            select(mirror.payments)
-            .where(mirror.payments.c.currency == self._code)
-            .order_by(mirror.payments.c.batch, mirror.payments.c.index)
-        ):
-            by_batch[row.batch].append(row)
-        roots = await self._chain.many("Payments", "batchRoot", [(batch,) for batch in by_batch])
-        for (batch, rows), root in zip(by_batch.items(), roots, strict=True):
+        batches = await self._rows(
+            select(mirror.batches)
+            .where(mirror.batches.c.currency == self._code)
+            .order_by(mirror.batches.c.batch)
+        )
+        roots = await self._chain.many("Payments", "batchRoot", [(row.batch,) for row in batches])
+        for row, root in zip(batches, roots, strict=True):
             check.compared += 1
-            leaves = [leaf(batch, place, row.record) for place, row in enumerate(rows)]
-            if merkle.root(leaves) != root:
-                check.differences.append(f"batch {batch}: its records do not lead to the chain's root")
+            if merkle.root(leaves_of(row.batch, row.records)) != root:
+                check.differences.append(f"batch {row.batch}: its records do not lead to the chain's root")
         for row in await self._rows(
             select(payments).where(payments.c.currency == self._code, payments.c.record.is_not(None))
         ):
-            words = row.record
-            record = PaymentRecord.from_words(words[:32], words[32:64], words[64:])
+            record = read_record(row.record)
             moved = record.amount if record.is_accepted else 0
             told = row.amount if row.state in _SOLD else 0
             check.same(f"payment {row.payment} of citizen {row.citizen}", moved, told)

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.chain.contracts import Call, CityContracts
+from gateway.chain.outcome import Mined
 from gateway.chain.relayer import Relayer
 from gateway.chain.shapes import NewCitizen, NewMerchant, RecordWords, RefundCall
 from gateway.flow import settle, submit
@@ -21,6 +22,8 @@ from gateway.store.outbox import Outbox, OutboxEntry
 
 GATEWAY, REGISTRAR, ISSUER, SETTLER = "gateway", "registrar", "issuer", "settler"
 ROLES: Final = (GATEWAY, REGISTRAR, ISSUER, SETTLER)
+_FOLLOWED: Final = (submit.BATCH, submit.REGISTER_CITIZENS)
+"""Kinds that somebody asks `mined` about; others would only pile up."""
 
 
 class ChainDesk:
@@ -114,7 +117,8 @@ class ChainDesk:
 
     def committed(self, connection: AsyncConnection) -> None:
         for role, entry in self._stored.pop(connection, ()):
-            self._last[entry.kind, entry.reference] = (role, entry)
+            if entry.kind in _FOLLOWED:
+                self._last[entry.kind, entry.reference] = (role, entry)
             self._relayers[role].send([entry])
 
     async def sent(self, connection: AsyncConnection, kind: str, reference: str) -> Sent | None:
@@ -130,12 +134,13 @@ class ChainDesk:
 
     # --- for the worker -----------------------------------------------------------------------
 
-    async def mined(self, kind: str, reference: str, *, seconds: float) -> None:
+    async def mined(self, kind: str, reference: str, *, seconds: float) -> Mined | None:
         """Wait until a transaction that went out here is mined, but not longer than `seconds`."""
         role, entry = self._last.pop((kind, reference), (None, None))
         if role is not None and entry is not None:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._relayers[role].outcome(entry), seconds)
+                return await asyncio.wait_for(self._relayers[role].outcome(entry), seconds)
+        return None
 
     async def _put(
         self, connection: AsyncConnection, role: str, call: Call, kind: str, reference: str

@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.chain import events
 from gateway.chain.indexer import Step
 from gateway.chain.outcome import Mined
-from gateway.domain.record import RECORD_BYTES
 from gateway.flow import outcome
 from gateway.flow.ports import Clock
 from gateway.store.outbox import OutboxEntry
@@ -53,9 +52,9 @@ def sink_of(currency: str) -> Callable[[AsyncConnection, Step], Awaitable[None]]
 
 
 def on_mined(
-    clock: Clock, mined_here: Callable[[], None]
+    clock: Clock,
 ) -> Callable[[AsyncConnection, Sequence[tuple[OutboxEntry, Mined]]], Awaitable[None]]:
-    """What a relayer calls when transactions are mined. `mined_here`: so that the indexers look at once."""
+    """What a relayer calls when transactions are mined."""
 
     async def told(connection: AsyncConnection, done: Sequence[tuple[OutboxEntry, Mined]]) -> None:
         for entry, mined in done:
@@ -68,14 +67,9 @@ def on_mined(
                     error=entry.error or mined.error or "unknown",
                     at=clock.now(),
                 )
-        mined_here()
 
     return told
 
 
 async def _batch(connection: AsyncConnection, currency: str, batch: events.BatchProcessed) -> None:
-    raw = batch.records
-    words = [raw[at : at + RECORD_BYTES] for at in range(0, len(raw), RECORD_BYTES)]
-    await outcome.batch_processed(
-        connection, currency, batch.batch, list(zip(batch.payments, words, strict=True))
-    )
+    await outcome.batch_processed(connection, currency, batch.batch, batch.records, batch.fields)

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from gateway.chain.node import Node
 from gateway.engine import Engines, rpc
-from gateway.store import chain_tables, outbox_tables  # noqa: F401 - tables register themselves
+from gateway.store import chain_tables, outbox_tables
 from gateway.store.metadata import metadata
 from tests.gateway.chain_city import BUILD, ROOT, TestCity, deploy_city
 
@@ -47,7 +47,7 @@ def template_database(engines: Engines) -> str:
         engine = create_async_engine(url)
         async with engine.begin() as conn:
             await conn.run_sync(metadata.create_all)
-            for statement in chain_tables.UNDO_STATEMENTS:
+            for statement in (*chain_tables.UNDO_STATEMENTS, *outbox_tables.OUTBOX_STATEMENTS):
                 await conn.execute(text(statement))
         await engine.dispose()
 

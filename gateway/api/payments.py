@@ -15,7 +15,7 @@ from gateway.domain.order import Kind
 from gateway.domain.reasons import Reason
 from gateway.domain.record import PaymentRecord
 from gateway.flow import history, merchants, refunds
-from gateway.flow.errors import NotFound
+from gateway.flow.errors import NotFound, RefundRejected
 from gateway.flow.intake import Standing
 from gateway.flow.municipality import Municipality
 from gateway.flow.sessions import Caller, Role
@@ -115,7 +115,8 @@ async def receipt(city: access.City, caller: access.SignedIn, payment: uuid.UUID
     "/payments/{payment}/cancel",
     status_code=201,
     response_model=schemas.RefundOut,
-    responses=_REFUND_HELD | documented("unauthenticated", "not-allowed", "conflict", "id-reused"),
+    responses=_REFUND_HELD
+    | documented("unauthenticated", "not-allowed", "conflict", "id-reused", "refund-rejected"),
     summary="Cancel a sale: all that is left goes back",
 )
 async def cancel(
@@ -135,7 +136,8 @@ async def cancel(
     "/payments/{payment}/refunds",
     status_code=201,
     response_model=schemas.RefundOut,
-    responses=_REFUND_HELD | documented("unauthenticated", "not-allowed", "conflict", "id-reused"),
+    responses=_REFUND_HELD
+    | documented("unauthenticated", "not-allowed", "conflict", "id-reused", "refund-rejected"),
     summary="Refund a part of a sale",
 )
 async def refund(
@@ -171,6 +173,8 @@ async def _refund(
 ) -> schemas.RefundOut:
     row = await refunds.ask(city, caller, key, payment, amount_won)
     row = await refunds.decided(city, row, city.city.payment.wait_seconds)
+    if row.state == refunds.REJECTED:
+        raise RefundRejected(row.reason or "unknown")
     response.status_code = 202 if row.state in refunds.UNDECIDED else 201
     return _refund_out(row)
 

@@ -30,6 +30,7 @@ _RETRY_SECONDS: Final = "1"
 KINDS: Final[dict[str, tuple[int, str]]] = {
     REFUSED: (422, "The payment was refused"),
     "invalid": (422, "A value is not acceptable"),
+    "refund-rejected": (422, "The chain refused the refund"),
     "wrong-code": (422, "The code does not fit"),
     "not-found": (404, "Not found"),
     "method-not-allowed": (405, "Method not allowed"),

@@ -3,6 +3,7 @@
 FlowError
 ├── NotFound            no such thing, or not yours: the two are not told apart
 ├── Conflict            the same id with another body, or a state in which it cannot be done
+├── RefundRejected      the chain refused it, by an error of its own
 ├── NotAllowed          the token is valid and may not do this
 ├── Unauthenticated     no valid token
 ├── WrongPin            with the tries that are left
@@ -43,6 +44,15 @@ class IdReused(Conflict):
     """An Idempotency-Key came back with another request."""
 
     slug = "id-reused"
+
+
+class RefundRejected(FlowError):
+    """The chain refused a refund, by the contract's error `name`."""
+
+    slug = "refund-rejected"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The chain refused this refund ({name}); nothing went back. Another may be tried.")
 
 
 class NotAllowed(FlowError):

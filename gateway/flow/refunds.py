@@ -41,12 +41,17 @@ async def ask(
     """
     asked = request_hash(payment=str(payment), amount=amount_won)
     async with m.engine.begin() as connection:
+        sale = await _lock_sale(m, connection, caller, payment)
+        # After the lock: the same request, made twice at once, is known by then.
         if (known := await find(m, refund, connection)) is not None:
             same_request(
                 f"merchant:{known.merchant}", known.request_hash, f"merchant:{caller.chain_id}", asked
             )
             return known
-        sale = await _lock_sale(m, connection, caller, payment)
+        if sale is None:
+            raise NotFound("No such payment.")
+        if not is_refundable(PaymentState(sale.state)):
+            raise Conflict(f"A payment that is {sale.state} cannot be refunded.")
         left = sale.amount - sale.refunded
         amount = left if amount_won is None else amount_won
         if not 0 < amount <= left:
@@ -122,8 +127,8 @@ async def proof_of(connection: AsyncConnection, currency: str, batch: int, index
 
 async def _lock_sale(
     m: Municipality, connection: AsyncConnection, caller: Caller, payment: uuid.UUID
-) -> Row[Any]:
-    sale = (
+) -> Row[Any] | None:
+    return (
         await connection.execute(
             select(payments)
             .where(
@@ -134,8 +139,3 @@ async def _lock_sale(
             .with_for_update()
         )
     ).one_or_none()
-    if sale is None:
-        raise NotFound("No such payment.")
-    if not is_refundable(PaymentState(sale.state)):
-        raise Conflict(f"A payment that is {sale.state} cannot be refunded.")
-    return sale

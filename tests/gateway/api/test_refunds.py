@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from tests.gateway.world import Citizen, Shop, World, new_key
@@ -51,6 +53,15 @@ def test_the_same_key_refunds_once(citizen: Citizen, shop: Shop, paid: str) -> N
     assert citizen.get(f"payments/{paid}").json()["refunded_won"] == 2_000
 
 
+def test_the_same_key_twice_at_once_refunds_once(citizen: Citizen, shop: Shop, paid: str) -> None:
+    key = new_key()
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: shop.post(f"payments/{paid}/cancel", None, key), range(4)))
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.text for answer in answers}) == 1
+    assert citizen.balance()["own_won"] == 100_000
+
+
 def test_a_refused_payment_cannot_be_refunded(citizen: Citizen, shop: Shop) -> None:
     key = new_key()
     citizen.pay(shop.qr(), 999_999, key)
@@ -62,6 +73,11 @@ def test_a_refund_that_nobody_can_pay_is_rejected_with_the_reason(city: World, c
     poor = city.shop()
     paid = citizen.pay(poor.qr(), 10_000).json()["payment"]
     city.on_chain("settler", "Settlement", "escrow", 20300101, [poor.merchant])
-    answer = poor.post(f"payments/{paid}/cancel", None, new_key()).json()
-    assert (answer["state"], answer["reason"]) == ("rejected", "FloatTooSmall")
+    key = new_key()
+    for _ in range(2):
+        answer = poor.post(f"payments/{paid}/cancel", None, key)
+        assert (answer.status_code, answer.json()["reason"]) == (422, "REFUND_REJECTED")
+        assert "FloatTooSmall" in answer.json()["detail"]
+    (row,) = poor.get(f"payments/{paid}/refunds").json()["refunds"]
+    assert (row["state"], row["reason"]) == ("rejected", "FloatTooSmall")
     assert citizen.get(f"payments/{paid}").json()["state"] == "confirmed"

@@ -249,7 +249,7 @@ def main() -> int:
         closing(PeerWorld.make(city)) as world,
         Web3Gateway(world, city.pids()["postgres"]) as web3,
     ):
-        bench = Bench(city, web3, RawErc20(world), given.seconds, console, given.pin)
+        bench = Bench(city, web3, RawErc20(world.merchants), given.seconds, console, given.pin)
         result = measure(bench, given.rounds, given)
     file = report.write(given.name, result)
     show(console, result)

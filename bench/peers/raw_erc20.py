@@ -25,12 +25,14 @@ from gateway.domain.keccak import keccak256
 
 _BATCH: Final = 100
 _GAS: Final = 100_000
-_LOOK_SECONDS: Final = 0.005
+_WAITING: Final = 500
+"""Anvil stops to mine, or to answer, when more than a thousand wait in its pool."""
+_PAUSE_SECONDS: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`wallets`: their secrets in hex; each sends `nonce`, `nonce`+1, … in turn, `transfers` in all.
+    """`wallets`: their secrets in hex; each sends in turn, its nonces from 0, `transfers` in all.
 
     `connections`: requests under way at the same time; each has wallets of its own.
     """
@@ -40,7 +42,6 @@ class Job:
     chain_id: int
     wallets: Sequence[str]
     merchants: Sequence[str]
-    nonce: int
     transfers: int
     connections: int
 
@@ -56,7 +57,7 @@ def signed(job: Job) -> list[list[tuple[bytes, bytes]]]:
         for number in range(job.transfers // job.connections):
             turn, whose = divmod(number, len(mine))
             call = Call(token, transfer_call(shops[number % len(shops)], 100 + number % 2_900), _GAS)
-            transaction = mine[whose].sign_transaction(call, job.nonce + turn, job.chain_id)
+            transaction = mine[whose].sign_transaction(call, turn, job.chain_id)
             batch.append(transaction.raw)
             if len(batch) == _BATCH:
                 bodies.append((_body(batch), keccak256(batch[-1])))
@@ -73,10 +74,6 @@ def _body(raws: Sequence[bytes]) -> bytes:
     return json.dumps(calls).encode()
 
 
-def _call(method: str, *params: str) -> dict[str, Any]:
-    return {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}
-
-
 async def run(job: Job) -> dict[str, Any]:
     """Send everything, wait until the last transaction of each connection is mined."""
     prepared = signed(job)
@@ -87,18 +84,20 @@ async def run(job: Job) -> dict[str, Any]:
         headers={"content-type": "application/json"},
     ) as http:  # fmt: skip
 
+        async def ask(method: str, *params: str) -> Any:
+            body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}
+            return (await http.post("/", json=body)).json()["result"]
+
         async def send(bodies: Sequence[tuple[bytes, bytes]]) -> None:
             nonlocal refused
             for body, _ in bodies:
                 answer = await http.post("/", content=body)
                 refused += answer.content.count(b'"error"')
-            # Anvil takes at most a thousand transactions into a block, and leaves the others until it hears
-            # of a new one: when no more come, it is told to go on.
+                while int((await ask("txpool_status"))["pending"], 16) > _WAITING:  # noqa: ASYNC110
+                    await asyncio.sleep(_PAUSE_SECONDS)
             last = "0x" + bodies[-1][1].hex()
-            asked = _call("eth_getTransactionReceipt", last)
-            while (await http.post("/", json=asked)).json()["result"] is None:
-                await asyncio.sleep(_LOOK_SECONDS)
-                await http.post("/", json=_call("evm_mine"))
+            while await ask("eth_getTransactionReceipt", last) is None:  # noqa: ASYNC110
+                await asyncio.sleep(_PAUSE_SECONDS)
 
         began, cpu = time.perf_counter(), time.process_time()
         await asyncio.gather(*(send(bodies) for bodies in prepared))

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any, Final, Self
 
 import httpx
+from coincurve import PrivateKey
 
 from bench import cpu, rounds
+from bench.city import watch_over
 from bench.judge import RoundVoid
 from bench.load import Job
 from bench.peers import raw_erc20
-from bench.peers.world import RAW_WALLETS, PeerWorld
-from gateway.engine.anvil import CHAIN_ID
+from bench.peers.world import PeerWorld, deploy, secret_of
+from bench.peers.world import transfers as transfers_on_chain
+from gateway.chain.accounts import address_of
+from gateway.demo.rpc import Node as PlainNode
+from gateway.engine.anvil import CHAIN_ID, Anvil
 from gateway.engine.ports import prefer
 from gateway.engine.process import Record
 
 _READY_SECONDS: Final = 60.0
-_EVEN: Final = 2 * RAW_WALLETS
+_WALLETS: Final = 1_000
+_EVEN: Final = 2 * _WALLETS
 
 
 @dataclass
@@ -62,7 +71,7 @@ class Web3Gateway:
         first = self.world.node.block_number() + 1
         pids = {"gateway": self._process.pid, "postgres": self.postgres, "anvil": _anvil(self.world)}
         summary, used = rounds.make_load(replace(job, port=self.port), pids)
-        found = self.world.transfers(first)
+        found = transfers_on_chain(self.world.node, self.world.token, first)
         if len(set(found)) != len(found) or len(found) != summary["successes"]:
             raise RoundVoid(f"{summary['successes']} were confirmed, {len(found)} transfers are on chain")
         return rounds.round_of(summary, used)
@@ -70,27 +79,40 @@ class Web3Gateway:
 
 @dataclass
 class RawErc20:
-    """Peer B's rounds, with wallets of its own, whose nonces go on from round to round."""
+    """Peer B's rounds, each on a node of its own: a node that was flooded does not always mine by itself
+    again. `merchants`: the receivers' addresses."""
 
-    world: PeerWorld
-    nonce: int = 0
+    merchants: list[bytes]
+    wallets: list[bytes] = field(default_factory=lambda: [secret_of("raw", n) for n in range(_WALLETS)])
 
     def round(self, connections: int, transfers: int) -> dict[str, Any]:
-        """About so many transfers, 1, 2 or 4 connections. Raises RoundVoid unless all are on chain."""
+        """About so many transfers, over 1, 2 or 4 connections. Raises RoundVoid unless all are on chain."""
         # Every wallet sends as often as the others, and every connection fills its batches.
         transfers = max(1, round(transfers / _EVEN)) * _EVEN
-        job = raw_erc20.Job(
-            port=int(self.world.anvil.url.rpartition(":")[2]),
-            token=self.world.token.hex(),
-            chain_id=CHAIN_ID,
-            wallets=[secret.hex() for secret in self.world.raw_secrets],
-            merchants=[merchant.hex() for merchant in self.world.merchants],
-            nonce=self.nonce,
-            transfers=transfers,
-            connections=connections,
-        )
-        first = self.world.node.block_number() + 1
-        pids = {"anvil": _anvil(self.world)}
+        state = Path(tempfile.mkdtemp(prefix="camellia-bench-raw-"))
+        close = watch_over(state)
+        try:
+            anvil = Anvil(state / "anvil")
+            record = anvil.start()
+            wallets = [address_of(PrivateKey(secret)) for secret in self.wallets]
+            token = asyncio.run(deploy(anvil.url, [*wallets, *self.merchants]))
+            job = raw_erc20.Job(
+                port=record.port,
+                token=token.hex(),
+                chain_id=CHAIN_ID,
+                wallets=[secret.hex() for secret in self.wallets],
+                merchants=[merchant.hex() for merchant in self.merchants],
+                transfers=transfers,
+                connections=connections,
+            )
+            return self._run(job, PlainNode(anvil.url), token, {"anvil": record.pid})
+        finally:
+            close()
+
+    def _run(
+        self, job: raw_erc20.Job, node: PlainNode, token: bytes, pids: Mapping[str, int]
+    ) -> dict[str, Any]:
+        first = node.block_number() + 1
         before = cpu.seconds(pids)
         done = subprocess.run(
             [sys.executable, "-m", "bench.peers.raw_erc20"],
@@ -102,11 +124,10 @@ class RawErc20:
         )
         used = cpu.used(before, cpu.seconds(pids))
         told: dict[str, Any] = json.loads(done.stdout)
-        self.nonce += transfers // RAW_WALLETS
-        found = self.world.transfers(first)
+        found = transfers_on_chain(node, token, first)
         if told["refused"] or len(found) != told["transfers"]:
             raise RoundVoid(f"{told['transfers']} were taken, {len(found)} transfers are on chain")
-        return {**told, "connections": connections, "cpu_us": _per(used, told)}
+        return {**told, "connections": job.connections, "cpu_us": _per(used, told)}
 
 
 def _per(used: Mapping[str, float], told: Mapping[str, Any]) -> dict[str, float]:

@@ -14,8 +14,9 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import asyncpg
 from coincurve import PrivateKey
@@ -31,7 +32,6 @@ from gateway.engine.anvil import Anvil
 from gateway.flow.sessions import hashed
 
 DATABASE: Final = "peer"
-RAW_WALLETS: Final = 1_000
 BALANCE: Final = 1_000_000_000
 _MINTED_AT_ONCE: Final = 200
 _TABLES: Final = """
@@ -58,7 +58,6 @@ class PeerWorld:
     database_url: str
     token: bytes
     secrets: list[bytes]
-    raw_secrets: list[bytes]
     merchants: list[bytes]
     close: Callable[[], object]
 
@@ -75,10 +74,9 @@ class PeerWorld:
             node=PlainNode(anvil.url),
             database_url=city.engines.create_database(DATABASE),
             token=b"",
-            secrets=[_secret("citizen", number) for number in range(len(people["citizens"]))],
-            raw_secrets=[_secret("raw", number) for number in range(RAW_WALLETS)],
+            secrets=[secret_of("citizen", number) for number in range(len(people["citizens"]))],
             merchants=[
-                address_of(PrivateKey(_secret("merchant", number)))
+                address_of(PrivateKey(secret_of("merchant", number)))
                 for number in range(len(people["merchants"]))
             ],
             close=close,
@@ -88,22 +86,8 @@ class PeerWorld:
 
     async def _fill(self, citizens: Sequence[Sequence[str]]) -> None:
         wallets = [address_of(PrivateKey(secret)) for secret in self.secrets]
-        raw_wallets = [address_of(PrivateKey(secret)) for secret in self.raw_secrets]
-        deployer = RoleAccount("deployer", _secret("deployer", 0))
-        async with Node(self.anvil.url, timeout_seconds=60) as node:
-            sender = Sender(node, deployer)
-            await sender.send([Call(b"", compiled()["bytecode"], 5_000_000)])
-            # The address of the deployer's first contract: keccak(rlp([address, 0])).
-            self.token = keccak256(b"\xd6\x94" + deployer.address + b"\x80")[12:]
-            assert await node.code(self.token), "the token was not deployed"
-            # Merchants too: so no transfer pays for a holder's first storage word.
-            holders = [*wallets, *raw_wallets, *self.merchants]
-            await sender.send(
-                [
-                    Call(self.token, mint_call(holders[at : at + _MINTED_AT_ONCE]), 15_000_000)
-                    for at in range(0, len(holders), _MINTED_AT_ONCE)
-                ]
-            )
+        # Merchants hold some too: so no transfer pays for a holder's first storage word.
+        self.token = await deploy(self.anvil.url, [*wallets, *self.merchants])
         connection = await asyncpg.connect(self.database_url)
         try:
             await connection.execute(_TABLES)
@@ -122,22 +106,42 @@ class PeerWorld:
         finally:
             await connection.close()
 
-    def transfers(self, first: int) -> list[str]:
-        """The transaction hash of every transfer since block `first`."""
-        topic = "0x" + keccak256(b"Transfer(address,address,uint256)").hex()
-        found, last = [], self.node.block_number()
-        for start in range(first, last + 1, 2_000):
-            asked = {
-                "address": "0x" + self.token.hex(),
-                "topics": [topic],
-                "fromBlock": hex(start),
-                "toBlock": hex(min(last, start + 1_999)),
-            }
-            found += [log["transactionHash"] for log in self.node.call("eth_getLogs", asked)]
-        return found
+
+async def deploy(rpc_url: str, holders: Sequence[bytes]) -> bytes:
+    """A plain token on an empty chain, some of it in everybody's hands. Returns its address."""
+    deployer = RoleAccount("deployer", secret_of("deployer", 0))
+    async with Node(rpc_url, timeout_seconds=60) as node:
+        sender = Sender(node, deployer)
+        await sender.send([Call(b"", bytecode(), 5_000_000)])
+        # The address of the deployer's first contract: keccak(rlp([address, 0])).
+        token = keccak256(b"\xd6\x94" + deployer.address + b"\x80")[12:]
+        assert await node.code(token), "the token was not deployed"
+        await sender.send(
+            [
+                Call(token, mint_call(holders[at : at + _MINTED_AT_ONCE]), 15_000_000)
+                for at in range(0, len(holders), _MINTED_AT_ONCE)
+            ]
+        )
+    return token
 
 
-def compiled() -> dict[str, Any]:
+def transfers(node: PlainNode, token: bytes, first: int) -> list[str]:
+    """The transaction hash of every transfer since block `first`."""
+    topic = "0x" + keccak256(b"Transfer(address,address,uint256)").hex()
+    found, last = [], node.block_number()
+    for start in range(first, last + 1, 2_000):
+        asked = {
+            "address": "0x" + token.hex(),
+            "topics": [topic],
+            "fromBlock": hex(start),
+            "toBlock": hex(min(last, start + 1_999)),
+        }
+        found += [log["transactionHash"] for log in node.call("eth_getLogs", asked)]
+    return found
+
+
+@cache
+def bytecode() -> bytes:
     """The token's bytecode, by the project's compiler and settings."""
     source = ROOT / "bench" / "peers" / "PlainToken.sol"
     asked = {
@@ -165,7 +169,7 @@ def compiled() -> dict[str, Any]:
     if wrong:
         raise RuntimeError("\n".join(wrong))
     code = told["contracts"]["PlainToken.sol"]["PlainToken"]["evm"]["bytecode"]["object"]
-    return {"bytecode": bytes.fromhex(code)}
+    return bytes.fromhex(code)
 
 
 def mint_call(holders: Sequence[bytes]) -> bytes:
@@ -181,6 +185,6 @@ def transfer_call(to: bytes, amount: int) -> bytes:
     return selector + to.rjust(32, b"\0") + amount.to_bytes(32, "big")
 
 
-def _secret(kind: str, number: int) -> bytes:
+def secret_of(kind: str, number: int) -> bytes:
     """A key of a chain that lives for minutes."""
     return keccak256(f"camellia bench peer {kind} {number}".encode())

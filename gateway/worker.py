@@ -32,7 +32,7 @@ from gateway.flow.errors import Conflict
 from gateway.flow.outcomes import WORK_CHANNEL, Outcomes
 from gateway.wiring import bank, events
 from gateway.wiring.batches import CityBatches, Shares
-from gateway.wiring.desk import ROLES, ChainDesk
+from gateway.wiring.desk import ROLES, ChainDesk, queueable
 from gateway.wiring.parts import Parts, Place, open_parts
 
 log = structlog.get_logger(__name__)
@@ -106,6 +106,7 @@ class Worker:
             decoder=decoder,
             on_mined=events.on_mined(parts.clock),
             seen=self.seen,
+            may_be_queued=queueable(account.role, [place.contracts for place in parts.places.values()]),
         )
 
     def _repairer(self, places: Mapping[str, Place], decoder: Decoder) -> Repairer:

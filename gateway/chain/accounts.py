@@ -95,18 +95,19 @@ class RoleAccount:
         """Sign a transaction that does nothing but use up a nonce."""
         return self.sign_transaction(Call(self.address, b"", 21_000), nonce, chain_id, price=price)
 
+    def call_of(self, raw: bytes) -> Call:
+        """The call in bytes that this account signed. Raises ValueError for anybody else's."""
+        if Keyfile.recover_transaction(raw).lower() != "0x" + self.address.hex():
+            raise ValueError(f"not signed by the account of {self.role}")
+        if raw[:1] == _DYNAMIC_FEE:
+            _, _, _, _, gas, to, _, data, *_ = rlp.decode(raw[1:])
+        else:
+            _, _, gas, to, _, data, *_ = rlp.decode(raw)
+        return Call(to, data, int.from_bytes(gas, "big"))
+
     def sign_digest(self, digest: bytes) -> CompactSignature:
         """Sign 32 bytes, of a permit for example."""
         return sign_digest(self._key, digest)
-
-
-def call_of(raw: bytes) -> Call:
-    """The call that some signed bytes of ours carry."""
-    if raw[:1] == _DYNAMIC_FEE:
-        _, _, _, _, gas, to, _, data, *_ = rlp.decode(raw[1:])
-    else:
-        _, _, gas, to, _, data, *_ = rlp.decode(raw)
-    return Call(to, data, int.from_bytes(gas, "big"))
 
 
 # --- keystores --------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from gateway.chain.accounts import RoleAccount, SignedTransaction, call_of
+from gateway.chain.accounts import RoleAccount, SignedTransaction
 from gateway.chain.announcements import Announcements
 from gateway.chain.contracts import Call
 from gateway.chain.decode import Decoder
@@ -58,9 +58,11 @@ class Relayer:
         decoder: Decoder | None = None,
         on_mined: OnMined | None = None,
         seen: SeenReceipts | None = None,
+        may_be_queued: Callable[[Call], bool] = lambda _: True,
     ) -> None:
         """`on_mined` runs in the database transaction that marks rows as mined, and may run again
-        for the same rows after a crash or a repair. `seen` gets the receipts.
+        for the same rows after a crash or a repair. `seen` gets the receipts. `may_be_queued`: what it signs
+        though others queued it: who can write to the database must not thereby have the role's key.
         """
         self.account = account
         self._node = node
@@ -71,6 +73,7 @@ class Relayer:
         self._decoder = decoder
         self._on_mined = on_mined
         self._seen = seen
+        self._may_be_queued_here = may_be_queued
         self._patience = Patience()
         self._lock: RelayerLock | None = None
         self._gas_price = 0
@@ -156,11 +159,9 @@ class Relayer:
     async def _announce_mined(self, entry_id: int) -> None:
         async with self._engine.connect() as conn:
             rows = await self._outbox.get_many(conn, [entry_id])
-        for row in rows:
-            if row.is_mined:
-                (found,) = await self._see([row])
-                if found:
-                    self._announcements.announce(row.id, found)
+        for row in (row for row in rows if row.is_mined):
+            for found in filter(None, await self._see([row])):
+                self._announcements.announce(row.id, found)
 
     # --- signing ------------------------------------------------------------------------------
 
@@ -185,11 +186,13 @@ class Relayer:
         while True:
             async with self._engine.begin() as conn:
                 rows = await self._outbox.queued(conn, self.account.address, _QUEUED_AT_ONCE)
-                if not rows:
-                    return
-                work = [(row, Call(row.destination, row.calldata or b"", row.gas)) for row in rows]
-                entries = await self._sign(conn, work)
-            self.send(entries)
+                calls = [(row, Call(row.destination, row.calldata or b"", row.gas)) for row in rows]
+                work = [(row, call) for row, call in calls if self._may_be_queued_here(call)]
+                if len(work) < len(rows):
+                    log.critical("relayer.not_to_be_signed", role=self.account.role)
+                entries = await self._sign(conn, work) if work else []
+            if entries:
+                self.send(entries)
             if len(rows) < _QUEUED_AT_ONCE:
                 return
 
@@ -320,7 +323,7 @@ class Relayer:
         chain_nonce = await self._node.nonce(self.account.address)
         async with self._engine.begin() as conn:
             await self._outbox.open_account(conn, self.account.address, chain_nonce)
-            work = [(entry, call_of(entry.raw or b""))]
+            work = [(entry, self.account.call_of(entry.raw or b""))]
             (renewed,) = await self._sign(conn, work, error=entry.error)
         self._sent.pop(entry.id, None)
         self._open[entry.id] = renewed
@@ -385,14 +388,10 @@ class Relayer:
     async def _note_waiting(self) -> None:
         """Write down what the node has taken and not mined for a while, for whoever looks."""
         now = asyncio.get_running_loop().time()
-        waiting = [
-            entry
-            for entry in self._open.values()
-            if entry.state == "stored" and self._sent.get(entry.id, now) + _NOTE_SECONDS < now
-        ]
-        if not waiting:
+        late = now - _NOTE_SECONDS
+        ids = [e.id for e in self._open.values() if e.state == "stored" and self._sent.get(e.id, now) < late]
+        if not ids:
             return
-        ids = [entry.id for entry in waiting]
         async with self._engine.begin() as conn:
             await self._outbox.mark_sent(conn, ids, at=self._clock())
             for row in await self._outbox.get_many(conn, ids):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 from weakref import WeakKeyDictionary
@@ -24,6 +24,21 @@ GATEWAY, REGISTRAR, ISSUER, SETTLER = "gateway", "registrar", "issuer", "settler
 ROLES: Final = (GATEWAY, REGISTRAR, ISSUER, SETTLER)
 _FOLLOWED: Final = (submit.BATCH, submit.REGISTER_CITIZENS)
 """Kinds that somebody asks `mined` about; others would only pile up."""
+
+
+_QUEUED: Final = ("escrow", "anchorFile", "markPaid", "markReturned")
+
+
+def queueable(role: str, cities: Iterable[CityContracts]) -> Callable[[Call], bool]:
+    """Which calls a role's relayer signs although another process put them into the outbox: what the command
+    line asks for (`camellia settle`), and nothing else."""
+    allowed = {
+        (city.at.settlement, city.abis["Settlement"][function].selector)
+        for city in cities
+        for function in _QUEUED
+        if role == SETTLER
+    }
+    return lambda call: (call.to, call.data[:4]) in allowed
 
 
 class ChainDesk:

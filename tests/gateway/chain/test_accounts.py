@@ -7,7 +7,7 @@ import pytest
 from coincurve import PrivateKey
 from eth_account import Account
 
-from gateway.chain.accounts import RoleAccount, call_of, load_account, role_address
+from gateway.chain.accounts import RoleAccount, load_account, role_address
 from gateway.chain.contracts import Call
 from gateway.chain.errors import KeyUnavailable
 
@@ -26,7 +26,9 @@ def test_transactions_are_signed_as_eth_account_signs_them(legacy, data, nonce):
     )
     assert ours.raw == bytes(theirs.raw_transaction)
     assert ours.hash == bytes(theirs.hash)
-    assert call_of(ours.raw) == call
+    assert RoleAccount("gateway", SECRET).call_of(ours.raw) == call
+    with pytest.raises(ValueError, match="not signed by"):
+        RoleAccount("gateway", PrivateKey().secret).call_of(ours.raw)
 
 
 def test_many_keys_sign_alike():

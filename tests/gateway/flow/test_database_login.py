@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import time
 from pathlib import Path
 
 import asyncpg
 import pytest
+from sqlalchemy.ext.asyncio import create_async_engine
 
+from gateway.engine.anvil import CHAIN_ID
 from gateway.store.login import LOGIN, login_url
+from gateway.store.migrate import async_url
+from gateway.store.outbox import Outbox
 from tests.gateway.world import World
 
 
@@ -56,6 +62,37 @@ def test_the_gateway_is_not_the_owner(city: World) -> None:
 def test_what_the_gateway_may_not_do(city: World, statement: str) -> None:
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         as_gateway(city, statement)
+
+
+def test_who_writes_to_the_outbox_has_no_role_s_key(city: World) -> None:
+    """Currency out of nothing: a call queued past the gateway's code is never signed."""
+    contracts = city.contracts
+    call = contracts.issue(1, 1_000_000, b"out of nothing".ljust(32, b"\0"))
+    keystore = json.loads((city.state / "keys" / "issuer.json").read_text())
+    account = bytes.fromhex(keystore["address"].removeprefix("0x"))
+    supply = city.view("LocalCurrency", "totalSupply")
+
+    async def queue() -> None:
+        engine = create_async_engine(async_url(city.database_url))
+        async with engine.begin() as connection:
+            await Outbox(CHAIN_ID).enqueue(
+                connection,
+                call,
+                currency="dongbaek",
+                account=account,
+                kind="issue",
+                reference="out of nothing",
+                at=0,
+            )
+        await engine.dispose()
+
+    asyncio.run(queue())
+    city.join()  # the worker is awake, and goes on with what is its own
+    time.sleep(2)
+    (row,) = city.sql("SELECT state FROM outbox_transaction WHERE reference = 'out of nothing'")
+    assert row["state"] == "queued"
+    assert city.view("LocalCurrency", "totalSupply") == supply
+    city.sql("DELETE FROM outbox_transaction WHERE reference = 'out of nothing'")
 
 
 def test_the_password_is_needed_and_nobody_elses_to_read(city: World) -> None:

@@ -26,6 +26,7 @@ from bench.seed import Plan, seed
 from gateway.config import load_settings
 from gateway.demo.rpc import Node
 from gateway.engine import Engines
+from gateway.engine.postgres import DATABASE
 from gateway.engine.process import Record
 from gateway.store.login import make_login
 from gateway.store.migrate import upgrade
@@ -93,6 +94,7 @@ class BenchCity:
         if not self.payers.exists():
             self._prepare()
             asyncio.run(seed(load_settings(), self.plan, self.payers, self.console))
+            self.engines.postgres.psql("ANALYZE", DATABASE)
             self.engines.checkpoint()  # what was signed here by hand nobody would send again
         self.start_gateway()
         asyncio.run(self.caught_up())

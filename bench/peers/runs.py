@@ -7,13 +7,11 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Self
 
-import httpx
 from coincurve import PrivateKey
 
 from bench import cpu, rounds
@@ -28,8 +26,8 @@ from gateway.demo.rpc import Node as PlainNode
 from gateway.engine.anvil import CHAIN_ID, Anvil
 from gateway.engine.ports import prefer
 from gateway.engine.process import Record
+from gateway.wiring.processes import API, City, python
 
-_READY_SECONDS: Final = 60.0
 _WALLETS: Final = 1_000
 _EVEN: Final = 2 * _WALLETS
 
@@ -42,34 +40,25 @@ class Web3Gateway:
     postgres: int
 
     def __enter__(self) -> Self:
+        # Under the peer's state folder, so that its guardian ends it too.
+        self._city = City(self.world.state)
         self.port = prefer(None)
-        self._process = subprocess.Popen(
-            [
-                sys.executable, "-m", "bench.peers.web3_gateway", "--port", str(self.port),
-                "--token", "0x" + self.world.token.hex(), "--database-url", self.world.database_url,
-                "--rpc-url", self.world.anvil.url,
-            ],
-            cwd=rounds.ROOT,
+        command = python(
+            "bench.peers.web3_gateway", "--port", str(self.port), "--token", "0x" + self.world.token.hex(),
+            "--database-url", self.world.database_url, "--rpc-url", self.world.anvil.url,
         )  # fmt: skip
-        deadline = time.monotonic() + _READY_SECONDS
-        with httpx.Client(trust_env=False) as http:
-            while time.monotonic() < deadline:
-                try:
-                    http.get(f"http://127.0.0.1:{self.port}/openapi.json").raise_for_status()
-                    return self
-                except httpx.HTTPError:
-                    time.sleep(0.1)
-        self._process.kill()
-        raise RuntimeError("the web3.py gateway does not answer")
+        env = {"PYTHONPATH": str(rounds.ROOT)}
+        self._pid = self._city.start(API, command, port=self.port, env=env).pid
+        self._city.wait_for(API, f"http://127.0.0.1:{self.port}/openapi.json")
+        return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.terminate()
-        self._process.wait()
+        self._city.stop(API)
 
     def round(self, job: Job) -> rounds.Round:
         """One load. Raises RoundVoid unless every success is one transfer on chain."""
         first = self.world.node.block_number() + 1
-        pids = {"gateway": self._process.pid, "postgres": self.postgres, "anvil": _anvil(self.world)}
+        pids = {"gateway": self._pid, "postgres": self.postgres, "anvil": _anvil(self.world)}
         summary, used = rounds.make_load(replace(job, port=self.port), pids)
         found = transfers_on_chain(self.world.node, self.world.token, first)
         if len(set(found)) != len(found) or len(found) != summary["successes"]:

@@ -53,6 +53,7 @@ _TABLES: Final = """
 class PeerWorld:
     """What both peers share. Close it at the end (`close`)."""
 
+    state: Path
     anvil: Anvil
     node: PlainNode
     database_url: str
@@ -70,6 +71,7 @@ class PeerWorld:
         anvil.start()
         people = json.loads(city.payers.read_text())
         world = cls(
+            state=state,
             anvil=anvil,
             node=PlainNode(anvil.url),
             database_url=city.engines.create_database(DATABASE),

@@ -45,9 +45,10 @@ class Web3Gateway:
         self.port = prefer(None)
         command = python(
             "bench.peers.web3_gateway", "--port", str(self.port), "--token", "0x" + self.world.token.hex(),
-            "--database-url", self.world.database_url, "--rpc-url", self.world.anvil.url,
+            "--rpc-url", self.world.anvil.url,
         )  # fmt: skip
-        env = {"PYTHONPATH": str(rounds.ROOT)}
+        # The URL holds a password, and everybody can read a command line.
+        env = {"PYTHONPATH": str(rounds.ROOT), "PEER_DATABASE_URL": self.world.database_url}
         self._pid = self._city.start(API, command, port=self.port, env=env).pid
         self._city.wait_for(API, f"http://127.0.0.1:{self.port}/openapi.json")
         return self

@@ -7,7 +7,7 @@ before it is sent and again when it is decided, each in a commit of its own; ses
 memory. What it does not do, unlike ours: check balances, limits and rules before it sends, keep wallet keys
 encrypted, remember what it sent, or send it again.
 
-    python -m bench.peers.web3_gateway --port 9000 --token 0x… --database-url … --rpc-url …
+    python -m bench.peers.web3_gateway --port 9000 --token 0x… --rpc-url … (and PEER_DATABASE_URL)
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import itertools
+import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -137,7 +138,7 @@ def make_app(given: argparse.Namespace) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with asyncpg.create_pool(given.database_url, min_size=4, max_size=20) as database:
+        async with asyncpg.create_pool(os.environ["PEER_DATABASE_URL"], min_size=4, max_size=20) as database:
             held["gateway"] = await _open(given, database)
             yield
             await held["gateway"].web3.provider.disconnect()
@@ -185,7 +186,7 @@ async def _open(given: argparse.Namespace, database: Any) -> Gateway:
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m bench.peers.web3_gateway", description=__doc__)
-    for name in ("--port", "--token", "--database-url", "--rpc-url"):
+    for name in ("--port", "--token", "--rpc-url"):
         parser.add_argument(name, required=True, type=int if name == "--port" else str)
     given = parser.parse_args()
     uvicorn.run(

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import multiprocessing
+import os
+import resource
+import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -10,10 +15,14 @@ from fastapi import FastAPI
 
 from gateway.api.access import Access, Limiter
 from gateway.api.application import create_api
-from gateway.config import Settings
+from gateway.config import Settings, load_settings
 from gateway.flow.intake import Intake
 from gateway.flow.sessions import hashed
+from gateway.logs import set_up_logs
 from gateway.wiring.parts import open_parts, operator_token
+
+_BACKLOG = 8192
+"""Connections that wait to be accepted. The bound on requests is told by 503, which needs a connection."""
 
 
 def make_app(settings: Settings) -> FastAPI:
@@ -35,22 +44,46 @@ def make_app(settings: Settings) -> FastAPI:
                 intake.start()
                 stack.push_async_callback(intake.close)
                 access.intakes[code] = intake
+            _end_with_parent()
             yield
 
     return create_api(access, lifespan)
 
 
+def from_environment() -> FastAPI:
+    """The application of one of several processes (CAMELLIA_PROCESSES)."""
+    set_up_logs("camellia serve")
+    return make_app(load_settings())
+
+
 def serve(settings: Settings) -> None:
-    """Serve until SIGTERM; requests under way are answered first."""
+    """Serve until SIGTERM; requests under way are answered first.
+
+    Several processes share the port and nothing else: what they agree on is in PostgreSQL.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # a connection is a file
+    several = settings.processes > 1
     uvicorn.run(
-        make_app(settings),
+        "gateway.app:from_environment" if several else make_app(settings),
+        factory=several,
+        workers=settings.processes if several else None,
         host=settings.host,
         port=settings.port,
         loop="uvloop",
+        http="httptools",
         log_config=None,
         access_log=False,
         server_header=False,
         proxy_headers=bool(settings.proxies),
         forwarded_allow_ips=settings.proxies or None,
         timeout_graceful_shutdown=10,
+        backlog=_BACKLOG,
     )
+
+
+def _end_with_parent() -> None:
+    """A process whose parent was killed ends too: left alone, it would keep the port from the next one."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        asyncio.get_running_loop().add_reader(parent.sentinel, os.kill, os.getpid(), signal.SIGKILL)

@@ -21,6 +21,7 @@
 | CAMELLIA_PROXIES | addresses of proxies whose X-Forwarded-For is believed | none |
 | CAMELLIA_ANVIL_STATES | past states that the embedded chain keeps | Anvil's 500 |
 | CAMELLIA_DUMP_SECONDS | seconds between its dumps to disk, at least | `2` |
+| CAMELLIA_PROCESSES | API processes that share the port | 1 |
 | CAMELLIA_HOST, CAMELLIA_PORT | where the API listens | 127.0.0.1, 8080 |
 """
 
@@ -86,6 +87,7 @@ class Settings:
     client_limit: tuple[float, int]
     intake_bounds: Bounds
     proxies: str
+    processes: int
     host: str
     port: int
 
@@ -174,6 +176,7 @@ def load_settings(*, database_url: str | None = None, rpc_url: str | None = None
         client_limit=_limit(env.get("CAMELLIA_CLIENT_LIMIT") or "20,100"),
         intake_bounds=_bounds(env.get("CAMELLIA_INTAKE") or "256,2048"),
         proxies=env.get("CAMELLIA_PROXIES") or "",
+        processes=int(env.get("CAMELLIA_PROCESSES") or 1),
         host=env.get("CAMELLIA_HOST") or "127.0.0.1",
         port=int(env.get("CAMELLIA_PORT") or 8080),
     )

@@ -64,6 +64,8 @@ class Access:
     operator_token_hash: bytes
     anonymous: Limiter
     signed_in: Limiter
+    most_under_way: int = 10_000
+    """Requests of all kinds that this process answers at once; one more is told to come again."""
 
 
 def access_of(request: Request) -> Access:

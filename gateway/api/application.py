@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import lru_cache
 from typing import Any, Final
 
 import structlog
@@ -15,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.api import citizens, merchants, operator, paying, payments, problems, public
 from gateway.api.access import Access
+from gateway.flow.errors import Overloaded
 
 log = structlog.get_logger(__name__)
 
@@ -22,6 +24,9 @@ MAX_BODY_BYTES: Final = 16 * 1024
 
 _REQUESTS = Counter("camellia_http_requests_total", "Answers given.", ["method", "route", "status"])
 _SECONDS = Histogram("camellia_http_seconds", "Seconds to the answer.", ["method", "route"])
+
+_METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
+_TOLD_FROM: Final = 400
 
 _HEADERS: Final = [
     (b"x-content-type-options", b"nosniff"),
@@ -77,11 +82,13 @@ async def _nothing(_app: FastAPI) -> AsyncIterator[None]:
 
 
 class Edge:
-    """What every request passes: the body's limit, security headers, measurements, one log line."""
+    """What every request passes: the bounds on its body and on how many there are at once, security headers,
+    measurements, a log line for what did not go well."""
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app
         self._access = access
+        self._under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -97,17 +104,27 @@ class Edge:
                 message["headers"] = [*message.get("headers", ()), *_HEADERS]
             await send(message)
 
-        body = await _whole_body(receive)
         currency = paying.currency_of(scope)
+        self._under_way += 1
+        try:
+            await self._answer(scope, receive, sending, currency)
+        finally:
+            self._under_way -= 1
+            route = getattr(scope.get("route"), "path", "none") if currency is None else paying.ROUTE
+            _measure(scope["method"], route, status, time.perf_counter() - began)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, currency: str | None) -> None:
+        if self._under_way > self._access.most_under_way:
+            await (await problems.answer(Request(scope), Overloaded()))(scope, receive, send)
+            return
+        body = await _whole_body(receive)
         if body is None:
-            await _too_large(scope, sending)
+            await _too_large(scope, send)
         elif currency is not None:
             answer = await paying.answer(self._access, currency, scope, body)
-            await answer(scope, receive, sending)
+            await answer(scope, receive, send)
         else:
-            await self._app(scope, _once(body, receive), sending)
-        route = getattr(scope.get("route"), "path", "none") if currency is None else paying.ROUTE
-        _measure(scope["method"], route, status, time.perf_counter() - began)
+            await self._app(scope, _once(body, receive), send)
 
 
 async def _whole_body(receive: Receive) -> bytes | None:
@@ -150,8 +167,18 @@ async def _too_large(scope: Scope, send: Send) -> None:
     await answer(scope, nothing, send)
 
 
+@lru_cache(maxsize=1024)
+def _meters(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    return _REQUESTS.labels(method, route, str(status)), _SECONDS.labels(method, route)
+
+
 def _measure(method: str, route: str, status: int, seconds: float) -> None:
-    """By the route's pattern: a path holds ids, and would make endless series."""
-    _REQUESTS.labels(method, route, str(status)).inc()
-    _SECONDS.labels(method, route).observe(seconds)
-    log.info("answered", method=method, route=route, status=status, ms=round(seconds * 1000, 1))
+    """By the route's pattern: a path holds ids, and would make endless series.
+
+    What went well is counted, what did not is told as well: a line for each payment would cost more than to
+    check its signature, and say nothing that its row does not."""
+    answers, took = _meters(method if method in _METHODS else "other", route, status)
+    answers.inc()
+    took.observe(seconds)
+    if status >= _TOLD_FROM:
+        log.info("answered", method=method, route=route, status=status, ms=round(seconds * 1000, 1))

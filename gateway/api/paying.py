@@ -7,6 +7,7 @@ it takes and gives is described by `payments.make_payment`.
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import Final
 
@@ -19,7 +20,7 @@ from starlette.types import Scope
 from gateway.api import problems, schemas
 from gateway.api.access import Access, idempotency_key, require_role
 from gateway.api.codes import merchant_code, pass_token
-from gateway.api.payments import payment_out
+from gateway.api.payments import shown
 from gateway.domain.payment import PaymentState
 from gateway.domain.reasons import Reason
 from gateway.flow.authorise import HOLDING
@@ -52,7 +53,7 @@ async def answer(access: Access, currency: str, scope: Scope, body: bytes) -> Re
         return await problems.answer(Request(scope), error)
     if standing.state == PaymentState.REJECTED:
         return problems.refusal(Request(scope), Reason(standing.reason), payment=str(standing.payment))
-    content = payment_out(standing, standing.caller).model_dump_json().encode()
+    content = json.dumps(shown(standing, standing.caller), ensure_ascii=False, separators=(",", ":")).encode()
     return Response(content, 202 if standing.state in HOLDING else 201, media_type="application/json")
 
 

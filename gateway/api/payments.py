@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Response
 from sqlalchemy.engine import Row
@@ -21,6 +21,9 @@ from gateway.flow.municipality import Municipality
 from gateway.flow.sessions import Caller, Role
 
 router = APIRouter(prefix="/v1/{currency}", tags=["payments"])
+
+_REASONS: Final = {int(reason): reason.name for reason in Reason}
+_KINDS: Final = {int(kind): kind.name.lower() for kind in Kind}
 
 _HELD: Responses = {
     202: {"model": schemas.PaymentOut, "description": "Held: durable; its outcome will follow (look it up)."}
@@ -179,30 +182,38 @@ async def _refund(
     return _refund_out(row)
 
 
-def payment_out(row: Row[Any] | Standing, caller: Caller) -> schemas.PaymentOut:
-    """A payment as its caller may see it: what it was paid with is the citizen's affair."""
-    shown = {
-        "payment": row.payment,
+def payment_out(row: Row[Any], caller: Caller) -> schemas.PaymentOut:
+    """A payment as its caller may see it."""
+    return schemas.PaymentOut.model_validate(shown(row, caller))
+
+
+def shown(row: Row[Any] | Standing, caller: Caller) -> dict[str, Any]:
+    """The members of `schemas.PaymentOut` as JSON has them, in their order. What a payment was paid with is
+    the citizen's affair."""
+    values: dict[str, Any] = {
+        "payment": str(row.payment),
         "state": row.state,
-        "reason": Reason(row.reason).name,
-        "kind": Kind(row.kind).name.lower(),
+        "reason": _REASONS[row.reason],
+        "kind": _KINDS[row.kind],
         "amount_won": row.amount,
         "refunded_won": row.refunded,
         "merchant": row.merchant,
         "merchant_name": row.merchant_name,
-        "received_at": schemas.rfc3339(row.received_at),
-        "decided_at": schemas.rfc3339_or_none(row.decided_at),
+        "received_at": schemas.rfc3339_text(row.received_at),
+        "decided_at": None if row.decided_at is None else schemas.rfc3339_text(row.decided_at),
+        "own_won": None,
+        "cashback_spent_won": None,
+        "cashback_earned_won": None,
+        "city": None,
     }
     if caller.role is Role.CITIZEN and row.record is not None:
         words = row.record
         record = PaymentRecord.from_words(words[:32], words[32:64], words[64:])
-        shown |= {
-            "own_won": record.own,
-            "cashback_spent_won": record.cashback_spent,
-            "cashback_earned_won": record.cashback_earned,
-            "city": [{"programme": d.programme, "amount_won": d.amount} for d in record.draws],
-        }
-    return schemas.PaymentOut.model_validate(shown)
+        values["own_won"] = record.own
+        values["cashback_spent_won"] = record.cashback_spent
+        values["cashback_earned_won"] = record.cashback_earned
+        values["city"] = [{"programme": d.programme, "amount_won": d.amount} for d in record.draws]
+    return values
 
 
 def _refund_out(row: Row[Any]) -> schemas.RefundOut:

@@ -11,6 +11,7 @@ from typing import Final
 
 import rlp  # type: ignore[import-untyped]
 from coincurve import PrivateKey
+from coincurve.context import GLOBAL_CONTEXT
 from eth_account import Account as Keyfile
 
 from gateway.chain.contracts import Call
@@ -44,11 +45,16 @@ def address_of(key: PrivateKey) -> bytes:
 def sign_digest(key: PrivateKey, digest: bytes) -> CompactSignature:
     """Sign 32 bytes: deterministic (RFC 6979), `s` in the lower half, as EIP-2098 words (P-5)."""
     signature = key.sign_recoverable(digest, hasher=None)
-    return CompactSignature.from_parts(
-        int.from_bytes(signature[:32], "big"),
-        int.from_bytes(signature[32:64], "big"),
-        signature[64],
-    )
+    return CompactSignature.from_recoverable(signature)
+
+
+class SigningKey(PrivateKey):
+    """A key that only signs. coincurve's own computes two public keys when it is made, which takes longer
+    than a signature; this one is made for every order and thrown away."""
+
+    def __init__(self, secret: bytes) -> None:
+        self.secret = secret
+        self.context = GLOBAL_CONTEXT
 
 
 @dataclass(frozen=True, slots=True)

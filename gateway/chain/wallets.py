@@ -17,7 +17,7 @@ from coincurve import PrivateKey
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from gateway.chain.accounts import address_of, read_secret_file, sign_digest
+from gateway.chain.accounts import SigningKey, address_of, read_secret_file, sign_digest
 from gateway.chain.errors import KeyUnavailable
 from gateway.domain.keccak import keccak256
 from gateway.domain.signature import CompactSignature
@@ -93,7 +93,7 @@ class WalletKeys:
 
     def sign(self, sealed: bytes, owner: WalletOwner, digest: bytes) -> CompactSignature:
         """Sign 32 bytes with `owner`'s key. Raises KeyUnavailable when it does not open."""
-        return sign_digest(PrivateKey(self._open(sealed, owner)), digest)
+        return sign_digest(SigningKey(self._open(sealed, owner)), digest)
 
     def address(self, sealed: bytes, owner: WalletOwner) -> bytes:
         """The address of a sealed key. Raises KeyUnavailable when it does not open."""

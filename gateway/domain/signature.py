@@ -69,6 +69,16 @@ class CompactSignature:
             v - 27 if v >= 27 else v,
         )
 
+    @classmethod
+    def from_recoverable(cls, signature: bytes) -> CompactSignature:
+        """Read 65 bytes r ‖ s ‖ recovery bit of our own making: libsecp256k1 gives the lower `s` (P-5).
+
+        Raises SignatureError for a recovery bit that is not 0 or 1.
+        """
+        if signature[64] > 1:
+            raise SignatureError(f"the recovery bit is 0 or 1, not {signature[64]}")
+        return cls(signature[:32], bytes((signature[32] | signature[64] << 7,)) + signature[33:64])
+
     @property
     def s(self) -> int:
         """`s` without the recovery bit."""

@@ -4,6 +4,7 @@ from gateway.api.schemas.kinds import (
     Body,
     rfc3339,
     rfc3339_or_none,
+    rfc3339_text,
 )
 from gateway.api.schemas.merchants import (
     AccountIn,
@@ -114,4 +115,5 @@ __all__ = [
     "SteppedUp",
     "rfc3339",
     "rfc3339_or_none",
+    "rfc3339_text",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from datetime import datetime
+from functools import lru_cache
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import (
@@ -105,6 +106,12 @@ def _example_of(name: str, field: FieldInfo) -> Any:
 def rfc3339(seconds: int) -> datetime:
     """A moment as the API says it."""
     return datetime.fromtimestamp(seconds, KST)
+
+
+@lru_cache(maxsize=4096)
+def rfc3339_text(seconds: int) -> str:
+    """The same as JSON has it; whoever pays in the same second shares the text."""
+    return rfc3339(seconds).isoformat()
 
 
 def rfc3339_or_none(seconds: int | None) -> datetime | None:

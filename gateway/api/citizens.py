@@ -7,6 +7,7 @@ import secrets
 from fastapi import APIRouter, Depends, Response
 
 from gateway.api import access, schemas
+from gateway.api.codes import signature_of
 from gateway.api.problems import documented
 from gateway.domain.participants import CitizenStatus
 from gateway.flow import balance, charge, codes, join, sessions
@@ -36,12 +37,18 @@ async def start_joining(city: access.City, body: schemas.StartJoining) -> schema
     "/citizens/confirm",
     status_code=201,
     dependencies=[Depends(access.anonymous)],
-    responses=documented("wrong-code", "wrong-pin", "pin-locked"),
+    responses=documented("wrong-code", "wrong-pin", "pin-locked", "conflict", "overloaded"),
     summary="Give back the code: join, or sign in",
 )
 async def confirm_joining(city: access.City, body: schemas.ConfirmJoining) -> schemas.JoinedOut:
     """Makes the wallet at the first time; the id on chain follows within seconds (see `GET …/me`)."""
-    joined = await join.confirm(city, body.challenge, body.code, body.device_id, body.pin, body.district)
+    wallet = None
+    if body.wallet is not None:
+        address = bytes.fromhex(body.wallet.address[2:])
+        wallet = join.OwnWallet(address, signature_of("wallet.proof", body.wallet.proof))
+    joined = await join.confirm(
+        city, body.challenge, body.code, body.device_id, body.pin, body.district, wallet
+    )
     return schemas.JoinedOut(
         token=joined.token,
         expires_at=schemas.rfc3339(joined.expires_at),
@@ -55,8 +62,15 @@ async def me(city: access.City, caller: access.CitizenCaller) -> schemas.Me:
     """The member number, and whether the chain has the wallet."""
     status = await balance.status_of(city, caller)
     names = {None: "registering", CitizenStatus.ACTIVE: "active", CitizenStatus.FROZEN: "frozen"}
+    keys = await balance.keys_of(city, caller)
     return schemas.Me.model_validate(
-        {"member": caller.subject, "state": names[status], "citizen": caller.chain_id}
+        {
+            "member": caller.subject,
+            "state": names[status],
+            "citizen": caller.chain_id,
+            "keeps_own_key": keys.keeps_own_key,
+            "next_nonce": keys.next_nonce,
+        }
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from gateway.domain.errors import SignatureError
+from gateway.domain.signature import CompactSignature
 from gateway.flow.errors import Invalid
 from gateway.flow.intake.asked import MerchantCode
 from gateway.flow.municipality import Municipality
@@ -29,6 +31,14 @@ def pass_token(city: Municipality, text: str) -> bytes:
     if qr.municipality != city.code:
         raise Invalid("qr", _ELSEWHERE)
     return qr.token
+
+
+def signature_of(field: str, text: str) -> CompactSignature:
+    """A signature in hex, `0x…`. Raises Invalid for one that no wallet could have made."""
+    try:
+        return CompactSignature.from_bytes(bytes.fromhex(text[2:]))
+    except SignatureError as error:
+        raise Invalid(field, f"Not a signature: {error}.") from error
 
 
 _ELSEWHERE = "The code is of another currency."

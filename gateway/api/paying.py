@@ -19,13 +19,14 @@ from starlette.types import Scope
 
 from gateway.api import problems, schemas
 from gateway.api.access import Access, idempotency_key, require_role
-from gateway.api.codes import merchant_code, pass_token
+from gateway.api.codes import merchant_code, pass_token, signature_of
 from gateway.api.payments import shown
 from gateway.domain.payment import PaymentState
 from gateway.domain.reasons import Reason
 from gateway.flow.authorise import HOLDING
 from gateway.flow.errors import FlowError, Invalid, NotFound, Unauthenticated
 from gateway.flow.intake import Asked, Intake, Standing
+from gateway.flow.intake.asked import OwnSignature
 from gateway.flow.sessions import Role, authenticate, hashed
 
 ROUTE: Final = "/v1/{currency}/payments"
@@ -120,7 +121,11 @@ def _asked(
     try:
         if isinstance(wanted, schemas.PayByMerchantQr):
             code = merchant_code(city, wanted.qr)
-            return Asked.by_merchant_code(key, token, device, code, wanted.amount_won, wanted.pin)
+            signed = None
+            if (own := wanted.signed) is not None:
+                signature = signature_of("signed.signature", own.signature)
+                signed = OwnSignature(own.nonce, own.expires_at, signature)
+            return Asked.by_merchant_code(key, token, device, code, wanted.amount_won, wanted.pin, signed)
         return Asked.by_pass(key, token, device, pass_token(city, wanted.qr), wanted.amount_won)
     except FlowError as fault:
         role = Role.CITIZEN if isinstance(wanted, schemas.PayByMerchantQr) else Role.MERCHANT

@@ -48,5 +48,7 @@ async def city_info(city: access.City) -> schemas.CityOut:
         support_phone=found.brand.support_phone,
         purchase_month_won=found.caps.purchase_month_won,
         holding_won=found.caps.holding_won,
+        chain_id=city.signing_domain.chain_id,
+        payments_contract="0x" + city.signing_domain.contract.hex(),
         districts=[schemas.NumberedName(number=d.number, ko=d.ko, en=d.en) for d in found.districts],
     )

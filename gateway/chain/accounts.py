@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import rlp  # type: ignore[import-untyped]
-from coincurve import PrivateKey
+from coincurve import PrivateKey, PublicKey
 from coincurve.context import GLOBAL_CONTEXT
 from eth_account import Account as Keyfile
 
@@ -55,6 +55,17 @@ class SigningKey(PrivateKey):
     def __init__(self, secret: bytes) -> None:
         self.secret = secret
         self.context = GLOBAL_CONTEXT
+
+
+def signer_of(digest: bytes, signature: CompactSignature) -> bytes | None:
+    """The address whose key signed 32 bytes; None for a signature that is none (P-5)."""
+    if not signature.is_well_formed:
+        return None
+    try:
+        key = PublicKey.from_signature_and_message(signature.recoverable(), digest, hasher=None)
+    except Exception:  # coincurve raises a bare Exception or ValueError for a point that is not on the curve
+        return None
+    return keccak256(key.format(compressed=False)[1:])[12:]
 
 
 @dataclass(frozen=True, slots=True)

@@ -265,6 +265,28 @@ class CardConsent(_Message):
         }
 
 
+@dataclass(frozen=True, slots=True)
+class WalletPossession(_Message):
+    """Proof that who joins has the key of the wallet that they bring (C-8); never sent to the chain.
+
+    `challenge` is the 16 bytes of the id under which the one-time code was sent.
+    """
+
+    challenge: bytes
+
+    TYPE: ClassVar[str] = "WalletPossession(bytes16 challenge)"
+    TYPE_HASH: ClassVar[bytes] = keccak256(TYPE.encode())
+
+    def __post_init__(self) -> None:
+        exact_bytes("challenge", self.challenge, PAYMENT_ID_BYTES)
+
+    def packed(self) -> bytes:
+        return self.TYPE_HASH + self.challenge.ljust(WORD_BYTES, b"\0")
+
+    def message(self) -> dict[str, Any]:
+        return {"challenge": "0x" + self.challenge.hex()}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchOrder:
     """One order of a batch: 4 words of 32 bytes (P-1). Amounts in won."""

@@ -32,6 +32,7 @@ class Intent:
     """A payment that somebody wants: ids on chain, won. `code_expires_at`: of the code that was shown.
 
     `code_used`: the one-time code paid another payment already. `pass_limit_won`: None unless by pass.
+    `signature_fits`: False when the payer signed something else, or somebody else did.
     """
 
     kind: Kind
@@ -41,6 +42,7 @@ class Intent:
     code_expires_at: int | None = None
     code_used: bool = False
     pass_limit_won: int | None = None
+    signature_fits: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ def authorise(
         raise Refused(Reason.DUPLICATE)
     if intent.code_expires_at is not None and at > intent.code_expires_at:
         raise Refused(Reason.EXPIRED_ORDER)
+    if not intent.signature_fits:
+        raise Refused(Reason.BAD_SIGNATURE)
     if citizen is None:
         raise Refused(Reason.UNKNOWN_CITIZEN)
     if citizen.status is not CitizenStatus.ACTIVE:

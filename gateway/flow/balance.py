@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sqlalchemy import text
+
 from gateway.domain.cashback import is_credit_alive
 from gateway.domain.participants import CitizenStatus
 from gateway.flow.authorise import available, money_and_holds
@@ -57,6 +59,30 @@ async def of_citizen(m: Municipality, caller: Caller) -> Balance:
         + (free.cashback_won if alive else 0)
         + sum(won for number, won in free.city_won.items() if number in current),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Who keeps the wallet's key, and the lowest nonce from which all are unused (P-12)."""
+
+    keeps_own_key: bool
+    next_nonce: int
+
+
+_KEYS = text("""
+    SELECT c.wallet_key IS NULL OR c.wallet <> COALESCE(w.wallet, c.wallet) AS own,
+           GREATEST(c.next_nonce, (SELECT max(n.nonce) + 1 FROM signed_nonces n
+                                   WHERE n.currency = c.currency AND n.citizen = c.citizen)) AS next_nonce
+    FROM citizens c
+    LEFT JOIN mirror_citizen w ON w.currency = c.currency AND w.citizen = c.citizen
+    WHERE c.currency = :currency AND c.member = :member""")
+
+
+async def keys_of(m: Municipality, caller: Caller) -> Keys:
+    """How the caller's orders are signed."""
+    async with m.engine.connect() as connection:
+        row = (await connection.execute(_KEYS, {"currency": m.code, "member": caller.subject})).one()
+    return Keys(row.own, row.next_nonce)
 
 
 async def status_of(m: Municipality, caller: Caller) -> CitizenStatus | None:

@@ -11,6 +11,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.flow.balance import keys_of
 from gateway.flow.errors import Conflict, Invalid
 from gateway.flow.municipality import Municipality
 from gateway.flow.pins import verify_pin
@@ -52,6 +53,8 @@ async def make_pass(
         raise Invalid("limit_won", f"A pass allows 1 to {m.city.payment.pass_limit_won} won.")
     if caller.chain_id is None:
         raise Conflict("The wallet is being registered: please try again in a moment.")
+    if (await keys_of(m, caller)).keeps_own_key:
+        raise Conflict("This wallet keeps its own key, and the gateway cannot sign a pass for it.")
     if pin is not None:
         await verify_pin(m, caller.subject, pin)
     elif caller.pin_until <= m.clock.now():

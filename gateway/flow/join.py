@@ -17,7 +17,9 @@ from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 from stdnum import luhn
 
-from gateway.flow.errors import Invalid, TooMany, WrongCode
+from gateway.domain.order import WalletPossession
+from gateway.domain.signature import CompactSignature
+from gateway.flow.errors import Conflict, Invalid, TooMany, WrongCode
 from gateway.flow.municipality import Municipality
 from gateway.flow.outcomes import WORK_CHANNEL
 from gateway.flow.pins import check_new_pin, hash_pin, verify_pin
@@ -27,6 +29,11 @@ from gateway.store.people_tables import citizens, member_serial, phone_codes
 _MOBILE = re.compile(r"01[016789][0-9]{7,8}", re.ASCII)
 _CODE_DIGITS: Final = 6
 _SECONDS_AN_HOUR: Final = 3600
+_IS_TAKEN: Final = text("""
+    SELECT EXISTS (SELECT FROM citizens WHERE currency = :currency AND wallet = :wallet)
+        OR EXISTS (SELECT FROM mirror_citizen WHERE currency = :currency AND wallet = :wallet)
+        OR EXISTS (SELECT FROM mirror_merchant WHERE currency = :currency AND wallet = :wallet)
+        OR EXISTS (SELECT FROM mirror_balance WHERE currency = :currency AND wallet = :wallet)""")
 PHONE: Final = "citizens.phone"
 """The context under which phone numbers are sealed and looked up."""
 
@@ -37,6 +44,14 @@ class Challenge:
 
     challenge: uuid.UUID
     expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class OwnWallet:
+    """A wallet whose key stays with the citizen (C-8): its address (20 bytes), and the proof."""
+
+    address: bytes
+    proof: CompactSignature
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +104,22 @@ async def start(m: Municipality, phone: str, device: str) -> Challenge:
 
 
 async def confirm(
-    m: Municipality, challenge: uuid.UUID, code: str, device: str, pin: str, district: int
+    m: Municipality,
+    challenge: uuid.UUID,
+    code: str,
+    device: str,
+    pin: str,
+    district: int,
+    wallet: OwnWallet | None = None,
 ) -> Joined:
-    """Join, or come back on another device. Raises WrongCode, WrongPin, PinLocked, Invalid."""
+    """Join, or come back on another device. Raises WrongCode, WrongPin, PinLocked, Invalid, Conflict.
+
+    `wallet`: the citizen's own, when the gateway is to keep no key. A member's wallet stays what it is.
+    """
     if not m.city.has_district(district):
         raise Invalid("district", "The city has no such district.")
+    if wallet is not None:
+        _check_possession(m, challenge, wallet)
     proved = await _prove(m, challenge, code, device)
     known = await _member_of(m, proved.phone_lookup)
     if known is not None:
@@ -111,7 +137,7 @@ async def confirm(
         )
         if not (await connection.execute(used.values(used_at=m.clock.now()))).rowcount:
             raise WrongCode("The code was used already: ask for a new one.")
-        member = known or await _create(m, connection, proved, pin, district)
+        member = known or await _create(m, connection, proved, pin, district, wallet)
         token, expires_at = await open_session(
             m, connection, Role.CITIZEN, member, device=device, days=m.city.join.session_days
         )
@@ -169,12 +195,37 @@ async def _member_of(m: Municipality, lookup: bytes) -> str | None:
     return member
 
 
+def _check_possession(m: Municipality, challenge: uuid.UUID, wallet: OwnWallet) -> None:
+    digest = WalletPossession(challenge.bytes).digest(m.signing_domain)
+    if not m.wallets.is_signed_by(wallet.address, digest, wallet.proof):
+        raise Invalid("wallet.proof", "The proof is not the signature of this wallet for this challenge.")
+
+
+async def _own(m: Municipality, connection: AsyncConnection, wallet: OwnWallet) -> tuple[bytes, None]:
+    """The wallet as it is stored. Raises Conflict for one that is or was anybody's (C-2): the chain would
+    refuse it, together with those who join at the same time."""
+    taken = await connection.scalar(_IS_TAKEN, {"currency": m.code, "wallet": wallet.address})
+    if taken:
+        raise Conflict("This wallet cannot be used: bring a new one.")
+    return wallet.address, None
+
+
 async def _create(
-    m: Municipality, connection: AsyncConnection, proved: Row[Any], pin: str, district: int
+    m: Municipality,
+    connection: AsyncConnection,
+    proved: Row[Any],
+    pin: str,
+    district: int,
+    wallet: OwnWallet | None,
 ) -> str:
     serial = str(await connection.scalar(member_serial.next_value()))
     member = serial + luhn.calc_check_digit(serial)
-    address, stored_key = m.wallets.create(Role.CITIZEN, member)
+    made: tuple[bytes, bytes | None]
+    if wallet is None:
+        made = m.wallets.create(Role.CITIZEN, member)
+    else:
+        made = await _own(m, connection, wallet)
+    address, stored_key = made
     await connection.execute(
         insert(citizens).values(
             currency=m.code,

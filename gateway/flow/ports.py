@@ -34,6 +34,9 @@ class Wallets(Protocol):
     def sign(self, stored_key: bytes, kind: str, record: str, digest: bytes) -> CompactSignature:
         """Sign 32 bytes with the key of that row."""
 
+    def is_signed_by(self, wallet: bytes, digest: bytes, signature: CompactSignature) -> bool:
+        """Whether a wallet's key (its address) signed 32 bytes, as the contract would judge it (P-5)."""
+
 
 class Sms(Protocol):
     """A provider of text messages."""

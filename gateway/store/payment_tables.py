@@ -81,6 +81,16 @@ batches = Table(
     moment("submitted_at", nullable=False),
 )
 
+signed_nonces = Table(
+    "signed_nonces",
+    metadata,
+    # Nonces of held orders that citizens signed themselves (P-12): each works once.
+    currency_column(),
+    Column("citizen", BigInteger, primary_key=True, autoincrement=False),
+    Column("nonce", BigInteger, primary_key=True, autoincrement=False),
+    Column("payment", Uuid, nullable=False),
+)
+
 passes = Table(
     "passes",
     metadata,

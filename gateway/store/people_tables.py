@@ -29,7 +29,8 @@ citizens = Table(
     Column("member", Text, primary_key=True),
     Column("citizen", BigInteger, comment="id on chain (C-1); null until the chain has registered it"),
     Column("wallet", LargeBinary, nullable=False, comment="address, 20 bytes"),
-    sealed("wallet_key", nullable=False),
+    # Null: the citizen keeps the key, and signs every order (C-8).
+    sealed("wallet_key"),
     Column("phone_lookup", LargeBinary, nullable=False, comment="keyed hash of the phone number"),
     sealed("phone", nullable=False),
     Column("pin_hash", Text, nullable=False, comment="argon2id"),

@@ -13,7 +13,7 @@ from typing import Final
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from gateway.chain.accounts import read_secret_file
+from gateway.chain.accounts import read_secret_file, signer_of
 from gateway.chain.contracts import CityContracts, load_deployment
 from gateway.chain.wallets import WalletKeys, WalletOwner
 from gateway.config import Clock, Settings
@@ -50,6 +50,9 @@ class _Wallets:
 
     def sign(self, stored_key: bytes, kind: str, record: str, digest: bytes) -> CompactSignature:
         return self._keys.sign(stored_key, self._owner(kind, record), digest)
+
+    def is_signed_by(self, wallet: bytes, digest: bytes, signature: CompactSignature) -> bool:
+        return signer_of(digest, signature) == wallet
 
     def _owner(self, kind: str, record: str) -> WalletOwner:
         return WalletOwner(self._code, "citizen" if kind == "citizen" else "merchant", record)

@@ -33,6 +33,24 @@ Device = Annotated[
 ]
 
 
+Address = Annotated[
+    str,
+    Field(
+        pattern=r"^0x[0-9a-fA-F]{40}$",
+        description="A wallet's address, 20 bytes as hex.",
+        examples=["0x7e5f4552091a69125d5dfcb7b8c2659029395bdf"],
+    ),
+]
+SignatureHex = Annotated[
+    str,
+    Field(
+        pattern=r"^0x(?:[0-9a-fA-F]{128}|[0-9a-fA-F]{130})$",
+        description="An EIP-712 signature: 65 bytes r ‖ s ‖ v, or 64 bytes r ‖ vs (EIP-2098), as hex.",
+        examples=["0x" + "11" * 64],
+    ),
+]
+
+
 def _composed(value: Any) -> Any:
     """Korean that came letter by letter (NFD, from a Mac) in syllables, as codes and banks count it."""
     return unicodedata.normalize("NFC", value) if isinstance(value, str) else value

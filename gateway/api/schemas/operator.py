@@ -74,6 +74,8 @@ class CityOut(BaseModel):
     purchase_month_won: Won
     holding_won: Won
     districts: list[NumberedName]
+    chain_id: int = Field(description="Of the EIP-712 domain in which orders are signed (P-5).")
+    payments_contract: str = Field(description="The domain's verifyingContract.")
 
 
 class Health(BaseModel):

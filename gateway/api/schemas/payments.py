@@ -8,7 +8,15 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from gateway.api.schemas.kinds import Body, CustomerQrText, MerchantQrText, PaymentWon, Pin, Won
+from gateway.api.schemas.kinds import (
+    Body,
+    CustomerQrText,
+    MerchantQrText,
+    PaymentWon,
+    Pin,
+    SignatureHex,
+    Won,
+)
 
 
 class ReadQr(Body):
@@ -25,6 +33,17 @@ class ReadQrOut(BaseModel):
     amount_won: Won | None = Field(description="Of a dynamic code; a static one leaves it to the payer.")
 
 
+class OwnSignature(Body):
+    """The payer's own signature of the PaymentOrder; see docs/self-signed."""
+
+    nonce: Annotated[int, Field(ge=0, lt=2**32, strict=True, examples=[0])]
+    expires_at: Annotated[
+        int,
+        Field(ge=0, lt=2**40, strict=True, examples=[1_795_000_000], description="Seconds since 1970 UTC."),
+    ]
+    signature: SignatureHex
+
+
 class PayByMerchantQr(Body):
     """A citizen pays the code that a merchant shows."""
 
@@ -33,6 +52,9 @@ class PayByMerchantQr(Body):
     amount_won: PaymentWon | None = Field(None, examples=[22_160], description="Only with a static code.")
     pin: Pin | None = Field(
         None, examples=["271828"], description="Needed unless the session was stepped up."
+    )
+    signed: OwnSignature | None = Field(
+        None, description="From a wallet that keeps its own key, and only from such a one."
     )
 
 

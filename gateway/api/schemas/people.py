@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from gateway.api.schemas.kinds import Body, Device, Pin, Won
+from gateway.api.schemas.kinds import Address, Body, Device, Pin, SignatureHex, Won
 
 
 class StartJoining(Body):
@@ -25,6 +25,13 @@ class ChallengeOut(BaseModel):
     expires_at: datetime
 
 
+class OwnWallet(Body):
+    """A wallet whose key stays with the citizen; see docs/self-signed."""
+
+    address: Address
+    proof: SignatureHex
+
+
 class ConfirmJoining(Body):
     """The code, a PIN (chosen now, or the one chosen before), and the district of residence."""
 
@@ -33,6 +40,9 @@ class ConfirmJoining(Body):
     device_id: Device
     pin: Pin
     district: Annotated[int, Field(ge=0, le=255, examples=[9])]
+    wallet: OwnWallet | None = Field(
+        None, description="The citizen's own wallet. Left out, the gateway makes one and keeps its key."
+    )
 
 
 class JoinedOut(BaseModel):
@@ -62,6 +72,8 @@ class Me(BaseModel):
     member: str = Field(description="The number to write on a bank transfer.", examples=["10000017"])
     state: Literal["registering", "active", "frozen"]
     citizen: int | None = Field(description="The id on chain.", examples=[1])
+    keeps_own_key: bool = Field(description="Whether orders have to be signed by the citizen's own wallet.")
+    next_nonce: int = Field(description="The lowest nonce from which all are unused (P-12).", examples=[0])
 
 
 class CityMoney(BaseModel):

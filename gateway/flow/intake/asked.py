@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.domain.order import Kind
+from gateway.domain.signature import CompactSignature
 from gateway.flow.errors import Invalid
 from gateway.flow.requests import request_hash
 from gateway.flow.sessions import Caller, Role, hashed
@@ -21,12 +22,28 @@ class MerchantCode:
     amount_won: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class OwnSignature:
+    """What a wallet that keeps its own key signed: nonce, expiry (seconds), signature of the PaymentOrder
+    (P-2)."""
+
+    nonce: int
+    expires_at: int
+    signature: CompactSignature
+
+    @property
+    def hex(self) -> str:
+        """The signature's 64 bytes, for the hash of the request."""
+        return (self.signature.r + self.signature.vs).hex()
+
+
 @dataclass(slots=True, kw_only=True)
 class Asked:
     """A request to pay, read and not yet judged. Amounts in won.
 
     `payment` is the client's id, `token` and `device` say who asks. `merchant`, `order_reference` and
     `code_amount_won` are what a merchant's code said; `pass_hash` stands for the token of a pass.
+    `signed`: with the payer's own key.
     `pin_proved`: the member whose PIN was found right for this very request.
     """
 
@@ -40,6 +57,7 @@ class Asked:
     order_reference: str | None = None
     code_amount_won: int | None = None
     pass_hash: bytes | None = None
+    signed: OwnSignature | None = None
     pin: str | None = field(default=None, repr=False)
     pin_proved: str | None = None
 
@@ -57,6 +75,7 @@ class Asked:
         code: MerchantCode,
         amount_won: int | None,
         pin: str | None,
+        signed: OwnSignature | None = None,
     ) -> Asked:
         """A citizen pays the merchant whose code was scanned (P-2).
 
@@ -72,12 +91,17 @@ class Asked:
             device=device,
             kind=Kind.MERCHANT_QR,
             request_hash=request_hash(
-                kind="merchant_qr", merchant=code.merchant, order=code.order_reference, amount=amount_won
+                kind="merchant_qr",
+                merchant=code.merchant,
+                order=code.order_reference,
+                amount=amount_won,
+                **({} if signed is None else {"signed": [signed.nonce, signed.expires_at, signed.hex]}),
             ),
             amount_won=amount_won,
             merchant=code.merchant,
             order_reference=code.order_reference,
             code_amount_won=code.amount_won,
+            signed=signed,
             pin=pin,
         )
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import asyncpg
 
-from gateway.domain.order import BatchOrder, Kind, PaymentOrder, PaymentPass
+from gateway.domain.order import Kind
 from gateway.domain.payment import PaymentState
 from gateway.domain.programme import CitizenMoney, Split
 from gateway.domain.reasons import Reason, Refused
@@ -23,12 +23,11 @@ from gateway.flow.errors import FlowError, Invalid, NotAllowed, NotFound, Unauth
 from gateway.flow.intake import statements as sql
 from gateway.flow.intake.asked import Asked, PinAsked, Standing
 from gateway.flow.intake.purse import Purse, merchant_of, read_purse, read_rules
+from gateway.flow.intake.signing import lifetime_seconds, own_order, signed_here, with_signature
 from gateway.flow.municipality import Municipality
 from gateway.flow.requests import same_request
 from gateway.flow.sessions import VOID, Caller, Role, caller_of
 from gateway.store.mirror import MirroredRules
-
-_SECONDS_A_DAY: Final = 86_400
 
 Answer = Standing | Exception
 """What becomes of one request: a payment as it stands, or what to raise."""
@@ -81,6 +80,7 @@ class Group:
         self._rows: dict[uuid.UUID, dict[str, Any]] = {}
         self._used_passes: dict[bytes, uuid.UUID] = {}
         self._used_orders: dict[str, uuid.UUID] = {}
+        self._used_nonces: dict[tuple[int, int], uuid.UUID | None] = {}
 
     async def decide(self) -> list[Answer]:
         """An answer for each request, in order; what is held is committed.
@@ -153,6 +153,15 @@ class Group:
         if references := {one.asked.order_reference for one in self._open if one.asked.order_reference}:
             rows = await self._connection.fetch(sql.LOCK_ORDERS, self._m.code, list(references))
             self._orders = {row["reference"]: row for row in rows}
+        signed = [one for one in self._open if one.asked.signed is not None and one.member in self._citizens]
+        if signed:
+            rows = await self._connection.fetch(
+                sql.USED_NONCES,
+                self._m.code,
+                [self._citizens[one.member].row["citizen"] for one in signed],
+                [one.asked.signed.nonce for one in signed if one.asked.signed],
+            )
+            self._used_nonces = {(row["citizen"], row["nonce"]): None for row in rows}
 
     async def _judge(self) -> None:
         ids = [payer.row["citizen"] for payer in self._citizens.values()]
@@ -173,6 +182,10 @@ class Group:
             return _standing({**twin, "record": None, "refunded": 0}, caller)
         payer = self._citizens.get(one.member)
         intent = self._intent(one, payer)
+        purse = purses.get(intent.citizen) if intent.citizen is not None else None
+        if payer is not None and purse is not None:
+            used = (purse.citizen.id, asked.signed.nonce) in self._used_nonces if asked.signed else False
+            intent = with_signature(self._m, asked, intent, payer.row, purse.wallet, self._at, used)
         row: dict[str, Any] = {
             "payment": asked.payment,
             "citizen": intent.citizen or 0,
@@ -185,7 +198,6 @@ class Group:
             "received_at": self._at,
             "decided_at": None,
         }
-        purse = purses.get(intent.citizen) if intent.citizen is not None else None
         shop = merchant_of(self._merchants.get(intent.merchant))
         try:
             split = authorise(
@@ -249,14 +261,19 @@ class Group:
     def _held(self, one: _Open, intent: Intent, payer: Citizen, split: Split) -> dict[str, Any]:
         """The columns of a hold, with the signed order; the nonce and the one-time code are used with it."""
         asked = one.asked
-        expires_at = self._at + self._m.city.payment.order_days * _SECONDS_A_DAY
+        expires_at = self._at + lifetime_seconds(self._m)
         shown = None if asked.pass_hash is None else self._passes[asked.pass_hash]
         nonce = payer.next_nonce if shown is None else shown["nonce"]
-        order = self._signed(asked.payment, intent, payer.row, nonce, expires_at)
+        if (own := asked.signed) is not None:
+            nonce, expires_at = own.nonce, own.expires_at
+            order = own_order(asked, intent).signed(own.signature)  # not a byte of it is ours
+            self._used_nonces[intent.citizen or 0, nonce] = asked.payment
+        else:
+            order = signed_here(self._m, asked.payment, intent, payer.row, nonce, expires_at)
+            if shown is None:
+                payer.next_nonce += 1
         if asked.pass_hash is not None:
             self._used_passes[asked.pass_hash] = asked.payment
-        else:
-            payer.next_nonce += 1
         if asked.order_reference is not None:
             self._used_orders[asked.order_reference] = asked.payment
         city = ",".join(f'"{draw.programme}":{draw.amount}' for draw in split.draws)
@@ -270,27 +287,6 @@ class Group:
             "held_cashback": split.cashback_won,
             "held_city": f"{{{city}}}",
         }
-
-    def _signed(
-        self, payment: uuid.UUID, intent: Intent, payer: asyncpg.Record, nonce: int, expires_at: int
-    ) -> BatchOrder:
-        """The order with the wallet's signature.
-
-        A pass is signed now, when it is used: an unused one leaves nothing signed behind, and its three
-        minutes are kept by the gateway, not by the chain's clock.
-        """
-        m, citizen = self._m, payer["citizen"]
-        if intent.kind is Kind.CUSTOMER_QR:
-            assert intent.pass_limit_won is not None
-            permit = PaymentPass(citizen, intent.pass_limit_won, nonce, expires_at)
-            signature = m.wallets.sign(
-                payer["wallet_key"], Role.CITIZEN, payer["member"], permit.digest(m.signing_domain)
-            )
-            return permit.used(payment.bytes, intent.merchant, intent.amount_won, signature)
-        order = PaymentOrder(payment.bytes, citizen, intent.merchant, intent.amount_won, nonce, expires_at)
-        return order.signed(
-            m.wallets.sign(payer["wallet_key"], Role.CITIZEN, payer["member"], order.digest(m.signing_domain))
-        )
 
     async def _store(self) -> None:
         rows = list(self._rows.values())
@@ -314,6 +310,11 @@ class Group:
         )
         if stored != len(rows):
             raise Raced
+        if new := {key: payment for key, payment in self._used_nonces.items() if payment is not None}:
+            citizens, numbers = [citizen for citizen, _ in new], [nonce for _, nonce in new]
+            await self._connection.execute(
+                sql.USE_NONCES, self._m.code, citizens, numbers, list(new.values())
+            )
         if used := self._used_passes:
             await self._connection.execute(sql.USE_PASSES, self._m.code, list(used), list(used.values()))
         if taken := self._used_orders:

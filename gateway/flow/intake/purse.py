@@ -17,9 +17,10 @@ from gateway.store.mirror import MirroredRules
 
 @dataclass(slots=True)
 class Purse:
-    """One citizen, and what is free of the citizen's money while a group is decided."""
+    """One citizen, the wallet as the chain knows it, and the money that is free while a group is decided."""
 
     citizen: Citizen
+    wallet: bytes
     own_won: int
     cashback_won: int
     cashback_month: int | None
@@ -44,6 +45,7 @@ def read_purse(row: asyncpg.Record, rules: MirroredRules) -> Purse:
     """From a row of `statements.MONEY`: what is there, less what is held."""
     return Purse(
         citizen=Citizen(row["citizen"], row["district"], row["cohort"], CitizenStatus(row["status"])),
+        wallet=row["wallet"],
         own_won=row["own"] - row["held_own"],
         cashback_won=row["credit"] - row["held_cashback"],
         cashback_month=row["month"] or None,

@@ -58,7 +58,7 @@ LOCK_ORDERS: Final = """
 # here is before it or after it. City money of programmes that are open now; `tiers` is the byte of the roll
 # that holds the citizen (M-2).
 MONEY: Final = """
-    SELECT c.citizen, c.status, c.district, c.cohort, COALESCE(b.won, 0) AS own,
+    SELECT c.citizen, c.wallet, c.status, c.district, c.cohort, COALESCE(b.won, 0) AS own,
            COALESCE(k.credit, 0) AS credit, k.month, held.own AS held_own, held.cashback AS held_cashback,
            held.city AS held_city, city.programmes, city.granted, city.tiers
     FROM unnest($2::bigint[]) AS wanted (citizen)
@@ -123,6 +123,14 @@ STORE: Final = f"""
     SELECT count(*), CASE WHEN $22::bool THEN pg_notify('{WORK_CHANNEL}', $1) END FROM stored"""
 """Payments in the order in which they were decided (`serial`), the nonces that they took, and the word to
 the worker, which PostgreSQL gives after the commit. Returns how many were new."""
+
+USED_NONCES: Final = """
+    SELECT citizen, nonce FROM signed_nonces
+    WHERE currency = $1 AND (citizen, nonce) IN (SELECT * FROM unnest($2::bigint[], $3::bigint[]))"""
+
+USE_NONCES: Final = """
+    INSERT INTO signed_nonces (currency, citizen, nonce, payment)
+    SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], $4::uuid[])"""
 
 USE_PASSES: Final = """
     UPDATE passes SET payment = used.payment

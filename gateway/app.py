@@ -14,7 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from gateway.api.access import Access, Limiter
-from gateway.api.application import create_api
+from gateway.api.application import Edge, create_api
 from gateway.config import Settings, load_settings
 from gateway.flow.intake import Intake
 from gateway.flow.sessions import hashed
@@ -25,7 +25,7 @@ _BACKLOG = 8192
 """Connections that wait to be accepted. The bound on requests is told by 503, which needs a connection."""
 
 
-def make_app(settings: Settings) -> FastAPI:
+def make_app(settings: Settings) -> Edge:
     """The application; its parts are made when it starts and closed when it ends."""
     access = Access(
         municipalities={},
@@ -50,7 +50,7 @@ def make_app(settings: Settings) -> FastAPI:
     return create_api(access, lifespan)
 
 
-def from_environment() -> FastAPI:
+def from_environment() -> Edge:
     """The application of one of several processes (CAMELLIA_PROCESSES)."""
     set_up_logs("camellia serve")
     return make_app(load_settings())

@@ -49,7 +49,7 @@ the same answer.
 
 def create_api(
     access: Access, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] | None = None
-) -> FastAPI:
+) -> Edge:
     """The application. There is no CORS: browsers of other origins are not served."""
     app = FastAPI(
         title="Camellia gateway",
@@ -72,8 +72,7 @@ def create_api(
         operator.metrics_router,
     ):
         app.include_router(router)
-    app.add_middleware(Edge, access=access)
-    return app
+    return Edge(app, access)
 
 
 @asynccontextmanager
@@ -83,7 +82,9 @@ async def _nothing(_app: FastAPI) -> AsyncIterator[None]:
 
 class Edge:
     """What every request passes: the bounds on its body and on how many there are at once, security headers,
-    measurements, a log line for what did not go well."""
+    measurements, a log line for what did not go well.
+
+    It stands before FastAPI's own layers, so that what it answers itself does not pass them."""
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -138,6 +139,24 @@ class Standing:
     decided_at: int | None
     record: bytes | None
     caller: Caller
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any], caller: Caller) -> Standing:
+        """From the columns of a row of `payments`; the shop's name is not among them."""
+        return cls(
+            payment=row["payment"],
+            state=row["state"],
+            reason=row["reason"],
+            kind=row["kind"],
+            amount=row["amount"],
+            refunded=row["refunded"],
+            merchant=row["merchant"],
+            merchant_name=None,
+            received_at=row["received_at"],
+            decided_at=row["decided_at"],
+            record=row["record"],
+            caller=caller,
+        )
 
     def now(self, decided: Any) -> None:
         """Take over what the chain decided (a row with state, reason, refunded, decided_at, record)."""

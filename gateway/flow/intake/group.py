@@ -19,7 +19,7 @@ from gateway.domain.payment import PaymentState
 from gateway.domain.programme import CitizenMoney, Split
 from gateway.domain.reasons import Reason, Refused
 from gateway.flow.authorise import Intent, authorise
-from gateway.flow.errors import FlowError, Invalid, NotAllowed, NotFound, Unauthenticated
+from gateway.flow.errors import FlowError, Invalid, NotAllowed, NotFound, Unauthenticated, Unavailable
 from gateway.flow.intake import statements as sql
 from gateway.flow.intake.asked import Asked, PinAsked, Standing
 from gateway.flow.intake.purse import Purse, merchant_of, read_purse, read_rules
@@ -31,6 +31,9 @@ from gateway.store.mirror import MirroredRules
 
 Answer = Standing | Exception
 """What becomes of one request: a payment as it stands, or what to raise."""
+
+
+LATER: Final = "Please try again in a moment; nothing was lost."
 
 
 class Raced(Exception):
@@ -57,7 +60,7 @@ class _Open:
 
 class Group:
     """Some requests of one city. `decide` once; `expect` is told the ids that will be held, before they
-    are."""
+    are. `patient`: wait for citizens whom another transaction holds, else tell these to come again."""
 
     def __init__(
         self,
@@ -65,7 +68,10 @@ class Group:
         connection: asyncpg.Connection,
         asked: Sequence[Asked],
         expect: Callable[[uuid.UUID], None],
+        *,
+        patient: bool = True,
     ) -> None:
+        self._patient = patient
         self._m = m
         self._connection = connection
         self._asked = asked
@@ -117,7 +123,7 @@ class Group:
                 caller = _caller(row, asked, self._at)
                 if row["payment"] is not None:
                     same_request(row["requested_by"], row["request_hash"], caller.name, asked.request_hash)
-                    self._answers[place] = _standing(row, caller)
+                    self._answers[place] = Standing.of(row, caller)
                     continue
                 if caller.role is Role.CITIZEN:
                     _require_pin(asked, caller, self._at)
@@ -145,8 +151,14 @@ class Group:
 
     async def _lock(self) -> None:
         members = list({one.member for one in self._open})
-        for row in await self._connection.fetch(sql.LOCK_CITIZENS, self._m.code, members):
+        statement = sql.LOCK_CITIZENS if self._patient else sql.LOCK_FREE_CITIZENS
+        for row in await self._connection.fetch(statement, self._m.code, members):
             self._citizens[row["member"]] = Citizen(row, row["next_nonce"])
+        if not self._patient:
+            for one in self._open:
+                if one.member not in self._citizens:
+                    self._answers[one.place] = Unavailable(LATER)
+            self._open = [one for one in self._open if one.member in self._citizens]
         if hashes := {one.asked.pass_hash for one in self._open if one.asked.pass_hash is not None}:
             rows = await self._connection.fetch(sql.LOCK_PASSES, self._m.code, list(hashes))
             self._passes = {row["token_hash"]: row for row in rows}
@@ -179,7 +191,7 @@ class Group:
         asked, caller = one.asked, one.caller
         if (twin := self._rows.get(asked.payment)) is not None:  # the same id, twice in this group
             same_request(twin["requested_by"], twin["request_hash"], caller.name, asked.request_hash)
-            return _standing({**twin, "record": None, "refunded": 0}, caller)
+            return Standing.of({**twin, **_UNDECIDED}, caller)
         payer = self._citizens.get(one.member)
         intent = self._intent(one, payer)
         purse = purses.get(intent.citizen) if intent.citizen is not None else None
@@ -215,7 +227,7 @@ class Group:
             row |= self._held(one, intent, payer, split)
             purse.take(split)
         self._rows[asked.payment] = row
-        return _standing({**row, "record": None, "refunded": 0}, caller)
+        return Standing.of({**row, **_UNDECIDED}, caller)
 
     def _intent(self, one: _Open, payer: Citizen | None) -> Intent:
         """Raises NotFound for a code that is not ours, or was altered."""
@@ -329,6 +341,7 @@ class Group:
 
 
 _NO_MONEY: Final = CitizenMoney(0)
+_UNDECIDED: Final[dict[str, Any]] = {"record": None, "refunded": 0}
 
 _NOTHING_HELD: Final[dict[str, Any]] = {
     "state": PaymentState.REJECTED.value,
@@ -368,23 +381,6 @@ def _require_pin(asked: Asked, caller: Caller, at: int) -> None:
         raise PinAsked(caller.subject)
     if caller.pin_until <= at:
         raise Invalid("pin", "The payment PIN is needed.")
-
-
-def _standing(row: Any, caller: Caller) -> Standing:
-    return Standing(
-        payment=row["payment"],
-        state=row["state"],
-        reason=row["reason"],
-        kind=row["kind"],
-        amount=row["amount"],
-        refunded=row["refunded"],
-        merchant=row["merchant"],
-        merchant_name=None,
-        received_at=row["received_at"],
-        decided_at=row["decided_at"],
-        record=row["record"],
-        caller=caller,
-    )
 
 
 def _there(answer: Answer | None) -> Answer:

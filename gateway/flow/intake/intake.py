@@ -13,7 +13,7 @@ from gateway.flow.authorise import HOLDING
 from gateway.flow.errors import Overloaded, Unavailable
 from gateway.flow.intake import statements as sql
 from gateway.flow.intake.asked import Asked, PinAsked, Standing
-from gateway.flow.intake.group import Answer, Group, Raced
+from gateway.flow.intake.group import LATER, Answer, Group, Raced
 from gateway.flow.intake.line import Line, is_away
 from gateway.flow.intake.queue import GroupQueue
 from gateway.flow.intake.waiting import Waiting
@@ -25,7 +25,6 @@ log = structlog.get_logger(__name__)
 _TRIES: Final = 3
 """How often a group is begun anew for what passes by itself: a race for an id, a deadlock, a connection."""
 
-_LATER: Final = "Please try again in a moment; nothing was lost."
 _AGAIN: Final = (Raced, asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
 
@@ -98,7 +97,7 @@ class Intake:
         except Exception as error:
             if is_away(error):
                 log.error("database unavailable", error=type(error).__name__, requests=len(group))
-                return [Unavailable(_LATER)] * len(group)
+                return [Unavailable(LATER)] * len(group)
             if len(group) == 1:
                 return [_alone(error)]
             log.warning("a group failed and is tried in halves", error=type(error).__name__, size=len(group))
@@ -106,10 +105,12 @@ class Intake:
             return [*await self._settle(group[:half]), *await self._settle(group[half:])]
 
     async def _decide(self, group: Sequence[Asked]) -> Sequence[Answer]:
+        patient = True
         for tries_left in reversed(range(_TRIES)):
             connection = await self._line.open()
             try:
-                return await Group(self._m, connection, group, self._waiting.expect).decide()
+                expect = self._waiting.expect
+                return await Group(self._m, connection, group, expect, patient=patient).decide()
             except Exception as error:
                 for asked in group:
                     self._waiting.forget(asked.payment)
@@ -117,6 +118,8 @@ class Intake:
                 # stand for is answered.
                 if is_away(error):
                     await self._line.close()
+                elif isinstance(error, asyncpg.LockNotAvailableError):
+                    patient = False
                 elif not isinstance(error, _AGAIN):
                     raise
                 if not tries_left:
@@ -127,5 +130,5 @@ class Intake:
 def _alone(error: Exception) -> Exception:
     """What is told of a request that cannot be decided even by itself."""
     if isinstance(error, (asyncpg.LockNotAvailableError, *_AGAIN)):
-        return Unavailable(_LATER)
+        return Unavailable(LATER)
     return error

@@ -16,7 +16,7 @@ SETTINGS: Final = {
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
     "jit": "off",
-    # Somebody who holds a citizen's row for so long delays this citizen alone: the group goes on without.
+    # Whoever holds a citizen's row for so long delays this citizen alone: the group goes on without.
     "lock_timeout": "2s",
     "idle_in_transaction_session_timeout": "10s",
 }
@@ -43,6 +43,9 @@ LOCK_CITIZENS: Final = """
     SELECT member, citizen, wallet, wallet_key, next_nonce FROM citizens
     WHERE currency = $1 AND member = ANY($2::text[]) AND citizen IS NOT NULL
     ORDER BY member FOR NO KEY UPDATE"""
+
+LOCK_FREE_CITIZENS: Final = LOCK_CITIZENS + " SKIP LOCKED"
+"""The same without those whom somebody else holds."""
 
 LOCK_PASSES: Final = """
     SELECT token_hash, limit_won, nonce, expires_at, payment FROM passes

@@ -29,7 +29,8 @@ MAX_LABEL_CHARACTERS: Final = 25
 
 _MAX_UINT32: Final = 2**32 - 1
 _OUR_TEMPLATE: Final = "26"
-_ACCOUNT_TEMPLATES: Final = range(26, 52)
+_ACCOUNT_TEMPLATES: Final = frozenset(str(number) for number in range(26, 52))
+_OUR_MARK: Final = f"00{len(GLOBALLY_UNIQUE_ID):02d}{GLOBALLY_UNIQUE_ID}"
 _CRC_HEADER: Final = "6304"
 
 _DIGITS = re.compile(r"[0-9]+", re.ASCII)
@@ -178,7 +179,7 @@ def _objects(text: str, where: str) -> dict[str, str]:
     position = 0
     while position < len(text):
         header = text[position : position + 4]
-        if len(header) < 4 or not _DIGITS.fullmatch(header):
+        if len(header) < 4 or not (header.isascii() and header.isdecimal()):
             raise QrError(f"{where}: no tag and length at character {position}")
         tag, length = header[:2], int(header[2:])
         value = text[position + 4 : position + 4 + length]
@@ -194,14 +195,13 @@ def _objects(text: str, where: str) -> dict[str, str]:
 def _our_account(objects: dict[str, str]) -> dict[str, str]:
     """The objects of the merchant account template that bears our id, among 26 to 51."""
     ours: dict[str, str] | None = None
-    for number in _ACCOUNT_TEMPLATES:
-        value = objects.get(str(number))
+    for tag, value in objects.items():
         # Another scheme's template may hold anything; only what bears our id has to be well formed.
-        if value is None or not value.startswith(_object("00", GLOBALLY_UNIQUE_ID)):
+        if tag not in _ACCOUNT_TEMPLATES or not value.startswith(_OUR_MARK):
             continue
         if ours is not None:
-            raise QrError(f"tag {number}: a second account of this platform")
-        ours = _objects(value, f"tag {number}")
+            raise QrError(f"tag {tag}: a second account of this platform")
+        ours = _objects(value, f"tag {tag}")
     if ours is None:
         raise QrError(f"tag 26-51: no account of {GLOBALLY_UNIQUE_ID}")
     return ours

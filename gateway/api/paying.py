@@ -7,12 +7,12 @@ it takes and gives is described by `payments.make_payment`.
 
 from __future__ import annotations
 
-import json
 import uuid
 from typing import Final
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
@@ -54,7 +54,7 @@ async def answer(access: Access, currency: str, scope: Scope, body: bytes) -> Re
         return await problems.answer(Request(scope), error)
     if standing.state == PaymentState.REJECTED:
         return problems.refusal(Request(scope), Reason(standing.reason), payment=str(standing.payment))
-    content = json.dumps(shown(standing, standing.caller), ensure_ascii=False, separators=(",", ":")).encode()
+    content = to_json(shown(standing, standing.caller))
     return Response(content, 202 if standing.state in HOLDING else 201, media_type="application/json")
 
 

@@ -13,7 +13,7 @@ from gateway.api.codes import merchant_code
 from gateway.api.problems import REFUSED, Responses, documented
 from gateway.domain.order import Kind
 from gateway.domain.reasons import Reason
-from gateway.domain.record import PaymentRecord
+from gateway.domain.record import scan_records
 from gateway.flow import history, merchants, refunds
 from gateway.flow.errors import NotFound, RefundRejected
 from gateway.flow.intake import Standing
@@ -207,8 +207,7 @@ def shown(row: Row[Any] | Standing, caller: Caller) -> dict[str, Any]:
         "city": None,
     }
     if caller.role is Role.CITIZEN and row.record is not None:
-        words = row.record
-        record = PaymentRecord.from_words(words[:32], words[32:64], words[64:])
+        (record,) = scan_records(row.record)
         values["own_won"] = record.own
         values["cashback_spent_won"] = record.cashback_spent
         values["cashback_earned_won"] = record.cashback_earned

@@ -8,7 +8,7 @@ hypothesis database are shared between runs through links.
 Networks offered:
     camellia-test  development: an Anvil that brownie launches and ends; snapshots, 10 accounts.
                    Also named `development`, which brownie takes when no --network is given
-    camellia       live: the node at ``$CAMELLIA_RPC_URL``
+    camellia       live: the node at ``$CAMELLIA_RPC_URL``; the embedded city's when none is named
 """
 
 import fcntl
@@ -24,8 +24,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from embedded_city import NoAnswer, embedded_settings, named_network, require_answer
+
 ROOT = Path(__file__).resolve().parent.parent
 HOME = ROOT / ".home"
+LIVE = "camellia"
+DEFAULT_RPC_URL = "http://127.0.0.1:8545"
 COMMAND = (str(ROOT / ".venv/bin/python"), str(ROOT / "tools/brownie_main.py"))
 SHARED = ("accounts", "hypothesis")
 ANVIL_FLAGS = "--order fifo --disable-min-priority-fee"
@@ -98,7 +102,7 @@ def private_home() -> Iterator[Path]:
             (HOME / name).mkdir(exist_ok=True)
             (data / name).symlink_to(HOME / name)
         text = NETWORKS.format(
-            rpc_url=os.environ.get("CAMELLIA_RPC_URL", "http://127.0.0.1:8545"),
+            rpc_url=os.environ.get("CAMELLIA_RPC_URL", DEFAULT_RPC_URL),
             chain_id=os.environ.get("CAMELLIA_CHAIN_ID", "1202"),
             port=free_port(),
             flags=ANVIL_FLAGS,
@@ -141,7 +145,16 @@ def compile_once(env: dict[str, str]) -> int:
 
 
 def main(args: list[str]) -> int:
-    """Runs ``brownie ARGS`` and returns its exit code."""
+    """Runs ``brownie ARGS`` and returns its exit code; 1 when the live network's node does not answer."""
+    if named_network(args) == LIVE:
+        found = embedded_settings(os.environ)
+        os.environ.update(found)
+        try:
+            embedded = "CAMELLIA_RPC_URL" in found
+            require_answer(os.environ.get("CAMELLIA_RPC_URL") or DEFAULT_RPC_URL, embedded)
+        except NoAnswer as error:
+            print(f"refusal: {error}", file=sys.stderr)
+            return 1
     with private_home() as home:
         env = environment(home)
         code = compile_once(env)

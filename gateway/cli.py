@@ -6,21 +6,25 @@ import asyncio
 import os
 import signal
 import time
+from collections.abc import Coroutine
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import structlog
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from sqlalchemy.exc import DBAPIError
 
 from gateway.app import serve as serve_api
+from gateway.chain.errors import ChainError
 from gateway.config import Settings, load_settings, state_folder
 from gateway.domain.business_days import KST
 from gateway.domain.money import format_won
 from gateway.engine import Engines
 from gateway.engine.process import EngineError
-from gateway.flow.errors import Conflict
+from gateway.flow.errors import FlowError
 from gateway.logs import set_up_logs
 from gateway.wiring import processes
 from gateway.wiring.processes import City
@@ -33,7 +37,10 @@ console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+
 _WATCH_SECONDS = 1.0
+_DOWN = "[red]error:[/] the city does not run: make up"
 
 
 @app.command()
@@ -92,6 +99,8 @@ def status() -> None:
         pid, port = (str(record.pid), str(record.port or "")) if running else ("", "")
         table.add_row(name, _word(running), pid, port)
     console.print(table)
+    if not any(engine.running for engine in engines.status()):
+        errors.print(_DOWN)
     raise typer.Exit(0 if all_run else 1)
 
 
@@ -124,20 +133,16 @@ def settle(
     from gateway.wiring.commands import settle_day
 
     set_up_logs("camellia settle", quiet=True)
-    settings = _settings()
+    settings, code = _running(city)
     now = datetime.fromtimestamp(settings.clock.now(), KST).date()
     try:
         sales_day = date.fromisoformat(day) if day else now
     except ValueError as error:
         raise typer.BadParameter("a date is YYYY-MM-DD") from error
-    code = city or settings.cities[0].code
-    try:
-        found = asyncio.run(settle_day(settings, code, sales_day, wait, early=early))
-    except Conflict as conflict:
-        errors.print(f"error: {conflict}")
-        raise typer.Exit(1) from conflict
+    found = _told(settle_day(settings, code, sales_day, wait, early=early))
+    merchants = "1 merchant" if found.lines == 1 else f"{found.lines} merchants"
     console.print(
-        f"cycle {found.cycle}: {found.state}, {found.lines} merchants, "
+        f"cycle {found.cycle}: {found.state}, {merchants}, "
         f"{format_won(found.total_won)}, paid on {found.execution_on}"
     )
     raise typer.Exit(0 if found.is_sent else 1)
@@ -151,18 +156,44 @@ def audit(
     from gateway.wiring.audit import audit_city
 
     set_up_logs("camellia audit", quiet=True)
-    settings = _settings()
-    report = asyncio.run(audit_city(settings, city or settings.cities[0].code))
+    report = _told(audit_city(*_running(city)))
     table = Table(title=f"Audit at block {report.block}", title_justify="left")
     for column in ("check", "compared", "differences"):
         table.add_column(column, justify="left" if column == "check" else "right")
     for check in report.checks:
-        table.add_row(check.name, f"{check.compared:,}", str(len(check.differences) or "none"))
+        table.add_row(check.name, f"{check.compared:,}", check.found)
     console.print(table)
     for check in report.checks:
         for difference in check.differences:
             errors.print(f"[red]differs:[/] {check.name}: {difference}", markup=True)
     raise typer.Exit(1 if report.differences else 0)
+
+
+def _running(code: str) -> tuple[Settings, str]:
+    """The settings of a city that runs, and the municipality asked for. Ends the program otherwise."""
+    elsewhere = {"postgres": "CAMELLIA_DATABASE_URL", "anvil": "CAMELLIA_RPC_URL"}
+    for engine in Engines(state_folder()).status():
+        if not engine.running and not os.environ.get(elsewhere[engine.name]):
+            errors.print(_DOWN)
+            raise typer.Exit(1)
+    settings = _settings()
+    codes = [city.code for city in settings.cities]
+    if code and code not in codes:
+        raise typer.BadParameter(f"no city {code!r} here, only {', '.join(codes)} (CAMELLIA_CITY)")
+    return settings, code or codes[0]
+
+
+def _told(work: Coroutine[Any, Any, T]) -> T:
+    """What the work finds. Why it cannot be done is one line, and exit code 1."""
+    try:
+        return asyncio.run(work)
+    except (FlowError, ChainError, FileNotFoundError) as error:
+        said = str(error)
+    except (OSError, DBAPIError) as error:
+        # A driver's own words may hold an address with its password.
+        said = f"the database or the node does not answer ({type(error).__name__}); does the city run?"
+    errors.print(f"[red]error:[/] {escape(said)}")
+    raise typer.Exit(1)
 
 
 def _settings() -> Settings:

@@ -21,6 +21,7 @@ from gateway.domain import merkle
 from gateway.domain.cashback import is_credit_alive
 from gateway.domain.money import format_won
 from gateway.domain.record import leaves_of, read_record
+from gateway.flow.errors import Unavailable
 from gateway.rails.bank import camt053
 from gateway.store import chain_tables as mirror
 from gateway.store.payment_tables import payments
@@ -40,6 +41,13 @@ class Check:
     name: str
     compared: int = 0
     differences: list[str] = field(default_factory=list)
+    unmade: str = ""
+    """Why there was nothing to compare with."""
+
+    @property
+    def found(self) -> str:
+        """How many values differ, in words."""
+        return self.unmade or str(len(self.differences) or "none")
 
     def same(self, account: str, chain: int, other: int, where: str = "database") -> None:
         """Compare two amounts of won."""
@@ -62,7 +70,7 @@ class Report:
 
 
 async def audit_city(settings: Settings, code: str) -> Report:
-    """Audit one municipality. Raises NodeUnreachable; LookupError when the mirror is empty."""
+    """Audit one municipality. Raises NodeUnreachable; Unavailable when the mirror is empty."""
     async with (
         open_parts(settings) as parts,
         Node(settings.rpc_url, timeout_seconds=60) as node,
@@ -73,7 +81,7 @@ async def audit_city(settings: Settings, code: str) -> Report:
         connection = await connection.execution_options(isolation_level="REPEATABLE READ")
         cursor = await place.mirror.cursor(connection)
         if cursor is None:
-            raise LookupError(f"the mirror of {code} is empty: let the worker run first")
+            raise Unavailable(f"the mirror of {code} is empty: let the worker run first")
         reader = ChainReader(node, place.contracts, cursor.number)
         audit = _Audit(place, reader, connection, cursor.time)
         return Report(cursor.number, await audit.run())
@@ -96,6 +104,7 @@ class _Audit:
             await self._city_money(list(citizens)),
             await self._cashback(list(citizens)),
             await self._merchants(list(merchants)),
+            await self._batches(),
             await self._payments(),
             await self._deposits(),
             await self._bank(),
@@ -191,9 +200,9 @@ class _Audit:
             check.same(f"merchant {number}", balance + settled[number] - debt, sold[number], "orders")
         return check
 
-    async def _payments(self) -> Check:
-        """Every stored record is in its batch's root on chain (P-9), and says what the order says."""
-        check = Check("payments: records against the chain's roots")
+    async def _batches(self) -> Check:
+        """Every batch's stored records lead to its root on chain (P-9)."""
+        check = Check("batches: records against the chain's roots")
         batches = await self._rows(
             select(mirror.batches)
             .where(mirror.batches.c.currency == self._code)
@@ -204,6 +213,11 @@ class _Audit:
             check.compared += 1
             if merkle.root(leaves_of(row.batch, row.records)) != root:
                 check.differences.append(f"batch {row.batch}: its records do not lead to the chain's root")
+        return check
+
+    async def _payments(self) -> Check:
+        """Every payment's order says what its record says."""
+        check = Check("payments: orders against their records")
         for row in await self._rows(
             select(payments).where(payments.c.currency == self._code, payments.c.record.is_not(None))
         ):
@@ -237,6 +251,7 @@ class _Audit:
             )
         ).one_or_none()
         if row is None:
+            check.unmade = "no statement yet"
             return check
         stated_at = max(int(s.created_at.timestamp()) for s in camt053.parse(row.content))
         supply = await self._chain.one("LocalCurrency", "totalSupply")

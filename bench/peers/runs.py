@@ -38,6 +38,7 @@ class Web3Gateway:
 
     world: PeerWorld
     postgres: int
+    poll_seconds: float = 0.05
 
     def __enter__(self) -> Self:
         # Under the peer's state folder, so that its guardian ends it too.
@@ -45,7 +46,7 @@ class Web3Gateway:
         self.port = prefer(None)
         command = python(
             "bench.peers.web3_gateway", "--port", str(self.port), "--token", "0x" + self.world.token.hex(),
-            "--rpc-url", self.world.anvil.url,
+            "--rpc-url", self.world.anvil.url, "--poll", str(self.poll_seconds),
         )  # fmt: skip
         # The URL holds a password, and everybody can read a command line.
         env = {"PYTHONPATH": str(rounds.ROOT), "PEER_DATABASE_URL": self.world.database_url}

@@ -27,7 +27,7 @@ from gateway.chain.seen import SeenReceipts
 from gateway.config import Settings
 from gateway.domain.business_days import KST
 from gateway.engine.block_times import AnvilBlockTimes, block_times_of
-from gateway.flow import settle, submit
+from gateway.flow import settle, stand_in, submit
 from gateway.flow.errors import Conflict
 from gateway.flow.outcomes import WORK_CHANNEL, Outcomes
 from gateway.wiring import bank, events
@@ -42,6 +42,7 @@ _AGAIN_SECONDS: Final = 0.5
 _REGISTER_SECONDS: Final = 10.0
 _BANK_SECONDS: Final = 0.5
 _SCHEDULE_SECONDS: Final = 5.0
+_CONTACT_SECONDS: Final = 3.0
 
 
 @dataclass
@@ -80,6 +81,9 @@ class Worker:
         self.stack.push_async_callback(work.close)
         for place in places.values():
             self._loops(place, relayers, work)
+        self.tasks.append(
+            asyncio.create_task(_loop("contact", self._contact, asyncio.Event(), _CONTACT_SECONDS))
+        )
         log.info("worker started", cities=list(places))
 
     async def stop(self) -> None:
@@ -90,6 +94,13 @@ class Worker:
             with suppress(asyncio.CancelledError):
                 await task
         await self.stack.aclose()
+
+    async def _contact(self) -> bool:
+        """Note that a node answers (T-1). One that does not raises, and nothing is noted."""
+        await self.node.block_number()
+        async with self.parts.engine.begin() as connection:
+            await stand_in.heard(connection, list(self.parts.places))
+        return False
 
     async def _know_node(self) -> None:
         self.block_times = await block_times_of(self.parts.settings.rpc_url)

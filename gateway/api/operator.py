@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy.engine import Row
 
 from gateway.api import access, schemas
 from gateway.api.merchants import application, merchant_out, shown
 from gateway.api.problems import Responses, documented
-from gateway.flow import charge, merchants, settle_read
+from gateway.domain.reasons import Reason
+from gateway.flow import charge, merchants, settle_read, stand_in
 
 router = APIRouter(
     prefix="/v1/{currency}/operator", tags=["operator"], dependencies=[Depends(access.operator)]
@@ -144,3 +146,34 @@ async def list_cycles(city: access.City) -> schemas.Cycles:
 async def metrics() -> Response:
     """In the text format; no personal data."""
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+@router.get(
+    "/stand-in/claims", responses=documented("unauthenticated"), summary="Claims on the stand-in reserve"
+)
+async def list_claims(city: access.City, only_open: bool = True) -> schemas.Claims:
+    """What was promised while the chain was away and the chain then refused, oldest first (T-5)."""
+    rows = await stand_in.listed(city, only_open=only_open)
+    return schemas.Claims(claims=[_claim_out(row) for row in rows])
+
+
+@router.post(
+    "/stand-in/claims/{payment}/settled",
+    responses=documented("unauthenticated"),
+    summary="A claim was paid from the reserve",
+)
+async def settle_claim(city: access.City, payment: uuid.UUID, body: schemas.SettleClaim) -> schemas.ClaimOut:
+    """Once; a repeat gives the claim as it was settled."""
+    return _claim_out(await stand_in.settle(city, payment, body.note))
+
+
+def _claim_out(row: Row[Any]) -> schemas.ClaimOut:
+    return schemas.ClaimOut(
+        payment=row.payment,
+        merchant=row.merchant,
+        amount_won=row.amount,
+        reason=Reason(row.reason).name,
+        arose_at=schemas.rfc3339(row.arose_at),
+        settled_at=schemas.rfc3339_or_none(row.settled_at),
+        note=row.note,
+    )

@@ -197,6 +197,7 @@ def shown(row: Row[Any] | Standing, caller: Caller) -> dict[str, Any]:
         "kind": _KINDS[row.kind],
         "amount_won": row.amount,
         "refunded_won": row.refunded,
+        "stand_in": row.stand_in,
         "merchant": row.merchant,
         "merchant_name": row.merchant_name,
         "received_at": schemas.rfc3339_text(row.received_at),

@@ -116,6 +116,14 @@ class PaymentTerms(_Part):
     order_days: Annotated[int, Field(gt=0, le=365)]
 
 
+class StandInTerms(_Part):
+    """T-3: what may be undecided while the chain is away, in won, for a citizen and in all."""
+
+    enabled: bool = False
+    per_citizen_won: Won = 0
+    total_won: Won = 0
+
+
 class JoinTerms(_Part):
     """One-time codes, PIN tries and sessions."""
 
@@ -154,6 +162,7 @@ class City(_Part):
     issue: Issue
     settlement: SettlementTerms
     payment: PaymentTerms
+    stand_in: StandInTerms = StandInTerms()
     join: JoinTerms
     roles: RoleTerms
     districts: Annotated[tuple[Numbered, ...], Field(min_length=1)]

@@ -20,7 +20,7 @@ from gateway.domain.payment import PaymentState, after_refund
 from gateway.domain.reasons import Reason
 from gateway.domain.record import RECORD_BYTES, RecordFields
 from gateway.flow import refunds as refund_flow
-from gateway.flow import settle, submit
+from gateway.flow import settle, stand_in, submit
 from gateway.flow.charge import DepositState
 from gateway.flow.outcomes import OUTCOME_CHANNEL, WORK_CHANNEL
 from gateway.store.payment_tables import batches, payments, refunds
@@ -97,6 +97,7 @@ async def batch_processed(
         log.critical("outcomes changed", payments=[str(payment) for payment in written.changed], batch=batch)
     if written.rejected:
         await connection.execute(_FREE_ORDERS, {"currency": currency, "payments": written.rejected})
+        await stand_in.claim(connection, currency, written.rejected)
     await _tell(connection, currency, OUTCOME_CHANNEL)
 
 

@@ -2,7 +2,9 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
+    DateTime,
     ForeignKeyConstraint,
     Identity,
     Index,
@@ -46,8 +48,17 @@ payments = Table(
     Column("record", LargeBinary, comment="96 bytes, as the chain wrote it (P-8)"),
     Column("refunded", BigInteger, nullable=False, server_default="0"),
     Column("cycle", Integer, comment="the settlement cycle that escrowed it (S-1)"),
+    Column(
+        "stand_in", Boolean, nullable=False, server_default="false", comment="held without the chain (T-3)"
+    ),
     moment("received_at", nullable=False),
     moment("decided_at"),
+    Index(
+        "ix_payments_stand_in",
+        "currency",
+        "citizen",
+        postgresql_where=text("stand_in AND state = 'held'"),
+    ),
     Index("ix_payments_currency_citizen_received_at", "currency", "citizen", "received_at", "payment"),
     Index("ix_payments_currency_merchant_received_at", "currency", "merchant", "received_at", "payment"),
     Index(
@@ -89,6 +100,30 @@ signed_nonces = Table(
     Column("citizen", BigInteger, primary_key=True, autoincrement=False),
     Column("nonce", BigInteger, primary_key=True, autoincrement=False),
     Column("payment", Uuid, nullable=False),
+)
+
+stand_in_claims = Table(
+    "stand_in_claims",
+    metadata,
+    # T-5: what was promised while the chain was away and the chain then refused.
+    currency_column(),
+    Column("payment", Uuid, primary_key=True),
+    Column("merchant", BigInteger, nullable=False),
+    won("amount"),
+    Column("reason", SmallInteger, nullable=False, comment="the chain's"),
+    moment("arose_at", nullable=False),
+    moment("settled_at"),
+    Column("note", Text, comment="the operator's words when it was settled"),
+    ForeignKeyConstraint(["currency", "payment"], ["payments.currency", "payments.payment"]),
+)
+
+chain_contacts = Table(
+    "chain_contacts",
+    metadata,
+    # T-1: written by the worker, read by whoever takes payments. By the database's own clock: it measures how
+    # long nothing was heard, in real time, whatever the city's clock says.
+    currency_column(),
+    Column("answered_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
 )
 
 passes = Table(

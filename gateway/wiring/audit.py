@@ -25,6 +25,7 @@ from gateway.flow.errors import Unavailable
 from gateway.rails.bank import camt053
 from gateway.store import chain_tables as mirror
 from gateway.store.payment_tables import payments
+from gateway.store.payment_tables import stand_in_claims as claims
 from gateway.store.people_tables import deposits
 from gateway.store.settlement_tables import bank_files, cycle_lines
 from gateway.wiring.chain_reader import ChainReader
@@ -106,6 +107,7 @@ class _Audit:
             await self._merchants(list(merchants)),
             await self._batches(),
             await self._payments(),
+            await self._claims(),
             await self._deposits(),
             await self._bank(),
         ]
@@ -225,6 +227,30 @@ class _Audit:
             moved = record.amount if record.is_accepted else 0
             told = row.amount if row.state in _SOLD else 0
             check.same(f"payment {row.payment} of citizen {row.citizen}", moved, told)
+        return check
+
+    async def _claims(self) -> Check:
+        """T-5: what was promised without the chain and refused by it is a claim, and nothing else is."""
+        check = Check("stand-in: claims on the reserve")
+        rows = await self._rows(
+            select(payments.c.payment, payments.c.amount, claims.c.amount.label("claimed"))
+            .select_from(
+                payments.outerjoin(
+                    claims,
+                    (claims.c.currency == payments.c.currency) & (claims.c.payment == payments.c.payment),
+                )
+            )
+            .where(
+                payments.c.currency == self._code,
+                payments.c.stand_in,
+                payments.c.state == "rejected",
+                payments.c.record.is_not(None),
+            )
+        )
+        for row in rows:
+            check.same(f"payment {row.payment}", row.amount, row.claimed or 0, "claims")
+        stored = await self._sum(claims.c.amount, claims.c.currency == self._code)
+        check.same("all claims together", sum(row.amount for row in rows), stored, "claims")
         return check
 
     async def _deposits(self) -> Check:

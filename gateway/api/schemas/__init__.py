@@ -34,6 +34,8 @@ from gateway.api.schemas.operator import (
 )
 from gateway.api.schemas.payments import (
     AskRefund,
+    ClaimOut,
+    Claims,
     MakePass,
     Part,
     PassOut,
@@ -47,6 +49,7 @@ from gateway.api.schemas.payments import (
     Receipt,
     RefundOut,
     Refunds,
+    SettleClaim,
 )
 from gateway.api.schemas.people import (
     Balance,
@@ -73,6 +76,8 @@ __all__ = [
     "Charging",
     "CityMoney",
     "CityOut",
+    "ClaimOut",
+    "Claims",
     "ConfirmJoining",
     "CycleOut",
     "Cycles",
@@ -110,6 +115,7 @@ __all__ = [
     "Refunds",
     "Sales",
     "SalesDay",
+    "SettleClaim",
     "StartJoining",
     "StepUp",
     "SteppedUp",

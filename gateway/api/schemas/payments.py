@@ -85,6 +85,7 @@ class PaymentOut(BaseModel):
     kind: Literal["merchant_qr", "customer_qr", "card"]
     amount_won: Won
     refunded_won: Won
+    stand_in: bool = Field(False, description="Held while the chain was away, within limits (T-3).")
     merchant: int
     merchant_name: str | None
     received_at: datetime
@@ -149,3 +150,27 @@ class Refunds(BaseModel):
     """The refunds of a payment, oldest first."""
 
     refunds: list[RefundOut]
+
+
+class ClaimOut(BaseModel):
+    """A payment that was promised while the chain was away, and that the chain refused (T-5)."""
+
+    payment: uuid.UUID
+    merchant: int
+    amount_won: Won
+    reason: str
+    arose_at: datetime
+    settled_at: datetime | None
+    note: str | None
+
+
+class Claims(BaseModel):
+    """Claims on the stand-in reserve, oldest first."""
+
+    claims: list[ClaimOut]
+
+
+class SettleClaim(Body):
+    """How the claim was paid, in the operator's words."""
+
+    note: Annotated[str, Field(min_length=1, max_length=200)]

@@ -138,6 +138,7 @@ class Standing:
     received_at: int
     decided_at: int | None
     record: bytes | None
+    stand_in: bool
     caller: Caller
 
     @classmethod
@@ -155,6 +156,7 @@ class Standing:
             received_at=row["received_at"],
             decided_at=row["decided_at"],
             record=row["record"],
+            stand_in=row["stand_in"],
             caller=caller,
         )
 

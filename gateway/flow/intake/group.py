@@ -18,6 +18,7 @@ from gateway.domain.order import Kind
 from gateway.domain.payment import PaymentState
 from gateway.domain.programme import CitizenMoney, Split
 from gateway.domain.reasons import Reason, Refused
+from gateway.flow import stand_in
 from gateway.flow.authorise import Intent, authorise
 from gateway.flow.errors import FlowError, Invalid, NotAllowed, NotFound, Unauthenticated, Unavailable
 from gateway.flow.intake import statements as sql
@@ -84,6 +85,7 @@ class Group:
         self._orders: dict[str, asyncpg.Record] = {}
         self._merchants: dict[int, asyncpg.Record] = {}
         self._rows: dict[uuid.UUID, dict[str, Any]] = {}
+        self._stand_in: stand_in.StandIn | None = None
         self._used_passes: dict[bytes, uuid.UUID] = {}
         self._used_orders: dict[str, uuid.UUID] = {}
         self._used_nonces: dict[tuple[int, int], uuid.UUID | None] = {}
@@ -179,6 +181,7 @@ class Group:
         ids = [payer.row["citizen"] for payer in self._citizens.values()]
         found = await self._connection.fetch(sql.MONEY, self._m.code, ids, self._at)
         await self._read_merchants()
+        self._stand_in = await stand_in.read(self._m, self._connection)
         rules = read_rules(await self._connection.fetch(sql.RULES, self._m.code))
         purses = {row["citizen"]: read_purse(row, rules) for row in found}
         for one in self._open:
@@ -209,6 +212,7 @@ class Group:
             "order_reference": asked.order_reference,
             "received_at": self._at,
             "decided_at": None,
+            "stand_in": False,
         }
         shop = merchant_of(self._merchants.get(intent.merchant))
         try:
@@ -224,6 +228,9 @@ class Group:
             row |= _NOTHING_HELD | {"reason": int(refused.reason), "decided_at": self._at}
         else:
             assert payer is not None and purse is not None
+            if self._stand_in is not None:
+                self._stand_in.approve(payer.row["citizen"], intent.amount_won)
+                row["stand_in"] = True
             row |= self._held(one, intent, payer, split)
             purse.take(split)
         self._rows[asked.payment] = row
@@ -357,7 +364,7 @@ _NOTHING_HELD: Final[dict[str, Any]] = {
 _COLUMNS: Final = (
     "payment", "citizen", "merchant", "amount", "kind", "state", "reason", "requested_by", "request_hash",
     "order_reference", "received_at", "decided_at", "nonce", "expires_at", "signed", "held_own",
-    "held_cashback", "held_city",
+    "held_cashback", "held_city", "stand_in",
 )  # fmt: skip
 
 

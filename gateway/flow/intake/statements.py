@@ -25,7 +25,7 @@ CALLERS: Final = """
     SELECT s.role, s.subject, s.device_hash, s.expires_at, s.revoked_at, s.pin_until,
            m.merchant AS shop,
            p.payment, p.requested_by, p.request_hash, p.state, p.reason, p.kind, p.amount, p.refunded,
-           p.merchant, p.received_at, p.decided_at, p.record
+           p.merchant, p.received_at, p.decided_at, p.record, p.stand_in
     FROM unnest($2::bytea[], $3::uuid[]) WITH ORDINALITY AS asked (token_hash, payment, place)
     LEFT JOIN sessions s ON s.token_hash = asked.token_hash AND s.currency = $1
     LEFT JOIN merchants m ON m.currency = $1
@@ -105,25 +105,26 @@ STORE: Final = f"""
     WITH stored AS (
         INSERT INTO payments (currency, payment, citizen, merchant, amount, kind, state, reason,
             requested_by, request_hash, order_reference, received_at, decided_at, nonce, expires_at,
-            "order", held_own, held_cashback, held_city)
+            "order", held_own, held_cashback, held_city, stand_in)
         SELECT $1, payment, citizen, merchant, amount, kind, state, reason, requested_by, request_hash,
             order_reference, received_at, decided_at, nonce, expires_at, signed, held_own, held_cashback,
-            held_city::jsonb
+            held_city::jsonb, stand_in
         FROM unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::smallint[], $7::text[],
             $8::smallint[], $9::text[], $10::bytea[], $11::text[], $12::bigint[], $13::bigint[],
-            $14::bigint[], $15::bigint[], $16::bytea[], $17::bigint[], $18::bigint[], $19::text[])
+            $14::bigint[], $15::bigint[], $16::bytea[], $17::bigint[], $18::bigint[], $19::text[],
+            $20::bool[])
             WITH ORDINALITY AS decided (payment, citizen, merchant, amount, kind, state, reason, requested_by,
             request_hash, order_reference, received_at, decided_at, nonce, expires_at, signed, held_own,
-            held_cashback, held_city, place)
+            held_cashback, held_city, stand_in, place)
         ORDER BY place
         ON CONFLICT DO NOTHING
         RETURNING 1
     ), taken AS (
         UPDATE citizens c SET next_nonce = taken.next
-        FROM unnest($20::text[], $21::bigint[]) AS taken (member, next)
+        FROM unnest($21::text[], $22::bigint[]) AS taken (member, next)
         WHERE c.currency = $1 AND c.member = taken.member
     )
-    SELECT count(*), CASE WHEN $22::bool THEN pg_notify('{WORK_CHANNEL}', $1) END FROM stored"""
+    SELECT count(*), CASE WHEN $23::bool THEN pg_notify('{WORK_CHANNEL}', $1) END FROM stored"""
 """Payments in the order in which they were decided (`serial`), the nonces that they took, and the word to
 the worker, which PostgreSQL gives after the commit. Returns how many were new."""
 

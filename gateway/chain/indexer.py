@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-_IDLE_SECONDS: Final = 0.25
+_IDLE_SECONDS: Final = 0.5
 _FOLLOWING: Final = 3
 _MOST_BLOCKS: Final = 2_000
 _ENOUGH_LOGS: Final = 10_000

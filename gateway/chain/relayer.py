@@ -37,7 +37,6 @@ OnMined = Callable[[AsyncConnection, Sequence[tuple["OutboxEntry", Mined]]], Awa
 
 _IDLE_SECONDS: Final = 0.5
 _AGAIN_SECONDS: Final = 5.0
-_SOON_SECONDS: Final = 0.5
 _NOTE_SECONDS: Final = 1.0
 _QUEUED_AT_ONCE: Final = 200
 _REFUSALS_BEFORE_GIVING_UP: Final = 5
@@ -144,7 +143,7 @@ class Relayer:
         self._woken.set()
 
     def wake(self) -> None:
-        """Tell the relayer that rows were queued (`Outbox.enqueue`) and committed."""
+        """Rows were queued (`Outbox.enqueue`) and committed."""
         self._may_be_queued = True
         self._woken.set()
 
@@ -203,11 +202,11 @@ class Relayer:
             try:
                 seconds = self._patience.seconds() if self._open else _IDLE_SECONDS
                 woken = await woken_within(self._woken, seconds)
-                if self._may_be_queued or not self._open:
-                    self._may_be_queued = False
-                    await self._sign_queued()
                 if not woken and not self._open:
                     await self._look_around()
+                if self._may_be_queued:
+                    self._may_be_queued = False
+                    await self._sign_queued()
                 sent = await self._broadcast()
                 done = len(self._sent) > sent and await self._collect()  # not what went out just now
                 await self._note_waiting()
@@ -269,11 +268,12 @@ class Relayer:
 
     async def _look_around(self) -> None:
         """When idle: see that the chain still has its blocks, and that no row was forgotten."""
-        await self._repairer.look()
+        await self._repairer.look(within_seconds=0.8 * _IDLE_SECONDS)
         async with self._engine.connect() as conn:
-            rows = await self._outbox.unmined(conn, self.account.address)
-        for row in rows:
-            self._open.setdefault(row.id, row)
+            rows = await self._outbox.unfinished(conn, self.account.address)
+        signed = {row.id: row for row in rows if row.state != "queued"}
+        self._may_be_queued |= len(signed) < len(rows)
+        self._open = signed | self._open
 
     # --- broadcasting -------------------------------------------------------------------------
 
@@ -311,7 +311,7 @@ class Relayer:
                 await self._count_refusal(entry, refused)
 
     def _soon_again(self, entry: OutboxEntry) -> None:
-        self._sent[entry.id] = asyncio.get_running_loop().time() - _AGAIN_SECONDS + _SOON_SECONDS
+        self._sent[entry.id] = asyncio.get_running_loop().time() - _AGAIN_SECONDS + _IDLE_SECONDS
 
     async def _check_nonce(self, entry: OutboxEntry) -> None:
         """The nonce is mined: by this transaction, or somebody else used the role's key."""

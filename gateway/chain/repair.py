@@ -6,6 +6,7 @@ docs/decisions/004-outbox-and-lost-blocks.md says why this neither loses nor dou
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
@@ -79,14 +80,19 @@ class Repairer:
         self._contracts = contracts
         self._decoder = decoder
         self._block_times = block_times
+        self._well_at = float("-inf")
 
-    async def look(self) -> None:
+    async def look(self, *, within_seconds: float = 0.0) -> None:
         """Compare the last block that holds one of our transactions with the chain.
 
+        Not again when that was found to be well `within_seconds`: the relayers of a process look together.
         Raises BlocksLost when the chain does not have it. A node that only lags behind is given a
         second to catch up; if it needs longer, the repair does no harm: the same bytes again are
         known to the other nodes already.
         """
+        now = time.monotonic()
+        if now - self._well_at < within_seconds:
+            return
         async with self._engine.connect() as conn:
             last = await self._outbox.mined_blocks(conn, None, 1)
             if unfinished := await self._outbox.open_replays(conn):
@@ -95,6 +101,7 @@ class Repairer:
             await asyncio.sleep(1.0)
             if not await self._holds(*last[0]):
                 raise BlocksLost(last[0][0], -1)
+        self._well_at = now
 
     async def repair(self) -> RepairReport | None:
         """Send again what the chain lost, if it lost anything; None if not.

@@ -282,6 +282,17 @@ class Outbox(OutboxRepair):
         )
         return [_entry(row) for row in rows.mappings()]
 
+    async def unfinished(self, conn: AsyncConnection, account: bytes) -> list[OutboxEntry]:
+        """The account's rows that are not mined, signed or not."""
+        rows = await conn.execute(
+            text(f"""
+                SELECT {_COLUMNS} FROM outbox_transaction
+                WHERE chain_id = :chain_id AND account = :account AND state <> 'mined'
+                ORDER BY id"""),
+            {"chain_id": self.chain_id, "account": account},
+        )
+        return [_entry(row) for row in rows.mappings()]
+
     async def mark_mined(self, conn: AsyncConnection, mined: Sequence[Mined], *, at: int) -> None:
         """Write where rows were mined and with what outcome, found by their hashes.
 

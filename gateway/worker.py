@@ -19,6 +19,7 @@ import structlog
 
 from gateway.chain.accounts import RoleAccount, load_accounts
 from gateway.chain.decode import Decoder
+from gateway.chain.errors import ChainError
 from gateway.chain.indexer import Indexer
 from gateway.chain.node import Node
 from gateway.chain.relayer import Relayer
@@ -65,6 +66,8 @@ class Worker:
         settings, places = self.parts.settings, self.parts.places
         accounts = await asyncio.to_thread(load_accounts, ROLES, settings.keys)
         await _until_done("node", self._know_node)
+        contact = _loop("contact", self._contact, asyncio.Event(), _CONTACT_SECONDS)
+        self.tasks.append(asyncio.create_task(contact))
         decoder = _decoder(places.values())
         repairer = self._repairer(places, decoder)
         relayers = {role: self._relayer(accounts[role], repairer, decoder) for role in ROLES}
@@ -81,9 +84,6 @@ class Worker:
         self.stack.push_async_callback(work.close)
         for place in places.values():
             self._loops(place, relayers, work)
-        self.tasks.append(
-            asyncio.create_task(_loop("contact", self._contact, asyncio.Event(), _CONTACT_SECONDS))
-        )
         log.info("worker started", cities=list(places))
 
     async def stop(self) -> None:
@@ -96,8 +96,11 @@ class Worker:
         await self.stack.aclose()
 
     async def _contact(self) -> bool:
-        """Note that a node answers (T-1). One that does not raises, and nothing is noted."""
-        await self.node.block_number()
+        """Note that a node answers (T-1); the relayers tell of one that does not."""
+        try:
+            await self.node.block_number()
+        except ChainError:
+            return False
         async with self.parts.engine.begin() as connection:
             await stand_in.heard(connection, list(self.parts.places))
         return False

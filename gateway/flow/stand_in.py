@@ -21,7 +21,7 @@ from gateway.flow.errors import NotFound, Unavailable
 from gateway.flow.municipality import Municipality
 from gateway.store.payment_tables import stand_in_claims as claims
 
-AWAY_SECONDS: Final = 15.0
+AWAY_SECONDS: Final = 30.0
 """T-1."""
 
 _AWAY: Final = """

@@ -43,7 +43,7 @@ def test_stand_in_promises_within_limits_and_a_broken_promise_is_a_claim(own_cit
     time.sleep(3.0)  # the chain is on disk
     for name in ("worker", "anvil"):
         os.kill(city.pid(name), signal.SIGKILL)
-    city.sql("UPDATE chain_contacts SET answered_at = answered_at - interval '20 seconds'")
+    city.sql("UPDATE chain_contacts SET answered_at = answered_at - interval '40 seconds'")
 
     held = first.pay(qr, 30_000)  # T-3
     assert (held.status_code, held.json()["state"], held.json()["stand_in"]) == (202, "held", True)

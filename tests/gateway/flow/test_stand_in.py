@@ -25,7 +25,8 @@ def own_city(tmp_path: Path) -> Iterator[World]:
     cities = tmp_path / "cities"
     cities.mkdir()
     file = cities / f"{CITY}.toml"
-    file.write_text((ROOT / "cities" / f"{CITY}.toml").read_text() + LIMITS)
+    words = (ROOT / "cities" / f"{CITY}.toml").read_text()
+    file.write_text(words.replace("wait_seconds = 5", "wait_seconds = 1") + LIMITS)
     world = make_world(tmp_path)
     world.env["CAMELLIA_CITIES"] = str(cities)
     with world.running():

@@ -199,7 +199,7 @@ class BenchCity:
 
     async def _is_still(self, connection: asyncpg.Connection) -> bool:
         held = await connection.fetchval(
-            "SELECT EXISTS (SELECT FROM payments WHERE state IN ('held', 'submitted'))"
+            "SELECT EXISTS (SELECT FROM payments WHERE state = 'held')"
         )
         open_ = await connection.fetchval(
             "SELECT EXISTS (SELECT FROM outbox_transaction WHERE state <> 'mined')"

@@ -258,7 +258,7 @@ async def _database(day: Day, books: Books) -> None:
         if stored.get(refusal.payment) != refusal.expected
     ]
     story.none_of(f"database: {len(day.refusals)} refusals, each kept with its reason", wrong)
-    stuck = await database.fetchval("SELECT count(*) FROM payments WHERE state IN ('held', 'submitted')")
+    stuck = await database.fetchval("SELECT count(*) FROM payments WHERE state = 'held'")
     story.equal("nothing is held any more", stuck, 0)
 
 

@@ -195,7 +195,7 @@ class Merchant:
         path = f"/payments/{payment}/" + ("cancel" if amount is None else "refunds")
         body = None if amount is None else {"amount_won": amount}
         answer = (await self.device.ask("POST", path, body, uuid.uuid4())).expect(201, 202)
-        while answer["state"] in ("held", "submitted"):
+        while answer["state"] == "held":
             await asyncio.sleep(0.1)
             listed = (await self.device.ask("GET", f"/payments/{payment}/refunds")).expect(200)
             answer = next(one for one in listed["refunds"] if one["refund"] == answer["refund"])
@@ -227,6 +227,6 @@ async def decided(device: Device, answer: Answer) -> Answer:
     while answer.status == 202:
         await asyncio.sleep(0.2)
         found = await device.ask("GET", f"/payments/{answer.body['payment']}")
-        if found.expect(200)["state"] not in ("held", "submitted"):
+        if found.expect(200)["state"] != "held":
             return Answer(422 if found.body["state"] == "rejected" else 201, found.body)
     return answer

@@ -1,6 +1,6 @@
 """The life of a payment: its states, and the one table of what may follow what.
 
-received → held → submitted → confirmed → settled
+received → held → confirmed → settled
 Before `confirmed` a payment may be rejected, from then on refunded in part or whole.
 """
 
@@ -20,8 +20,6 @@ class PaymentState(StrEnum):
     """Known by its id; nothing is promised."""
     HELD = "held"
     """Durable, and the citizen's money is set aside for it."""
-    SUBMITTED = "submitted"
-    """In a batch whose signed transaction is stored."""
     CONFIRMED = "confirmed"
     """The chain's own record says that the money moved."""
     SETTLED = "settled"
@@ -38,8 +36,7 @@ _S = PaymentState
 
 TRANSITIONS: Final[Mapping[PaymentState, frozenset[PaymentState]]] = {
     _S.RECEIVED: frozenset({_S.HELD, _S.REJECTED}),
-    _S.HELD: frozenset({_S.SUBMITTED, _S.CONFIRMED, _S.REJECTED}),
-    _S.SUBMITTED: frozenset({_S.CONFIRMED, _S.REJECTED}),
+    _S.HELD: frozenset({_S.CONFIRMED, _S.REJECTED}),
     _S.CONFIRMED: frozenset({_S.SETTLED, _S.PARTLY_REFUNDED, _S.REFUNDED}),
     _S.SETTLED: frozenset({_S.PARTLY_REFUNDED, _S.REFUNDED}),  # F-5: at any later date
     _S.PARTLY_REFUNDED: frozenset({_S.PARTLY_REFUNDED, _S.REFUNDED}),

@@ -23,7 +23,7 @@ from gateway.flow.municipality import Municipality
 from gateway.flow.ports import Rules
 from gateway.store.payment_tables import payments
 
-HOLDING = (PaymentState.HELD, PaymentState.SUBMITTED)
+HOLDING = (PaymentState.HELD,)
 """The states in which a payment's row holds money."""
 
 

@@ -71,7 +71,7 @@ payments = Table(
         "ix_payments_holding",
         "currency",
         "citizen",
-        postgresql_where=text("state IN ('held', 'submitted')"),
+        postgresql_where=text("state = 'held'"),
     ),
     Index(
         "ix_payments_unsettled",

@@ -80,7 +80,7 @@ class PaymentOut(BaseModel):
     """A payment as it stands."""
 
     payment: uuid.UUID
-    state: Literal["held", "submitted", "confirmed", "settled", "rejected", "partly_refunded", "refunded"]
+    state: Literal["held", "confirmed", "settled", "rejected", "partly_refunded", "refunded"]
     reason: str = Field(examples=["ACCEPTED"], description="Why it was refused; ACCEPTED otherwise.")
     kind: Literal["merchant_qr", "customer_qr", "card"]
     amount_won: Won

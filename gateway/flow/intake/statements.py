@@ -73,7 +73,7 @@ MONEY: Final = """
                COALESCE(sum(p.held_cashback), 0)::bigint AS cashback,
                jsonb_agg(p.held_city) FILTER (WHERE p.held_city <> '{}') AS city
         FROM payments p
-        WHERE p.currency = $1 AND p.citizen = wanted.citizen AND p.state IN ('held', 'submitted')
+        WHERE p.currency = $1 AND p.citizen = wanted.citizen AND p.state = 'held'
     ) AS held ON true
     LEFT JOIN LATERAL (
         SELECT array_agg(g.programme) AS programmes,
@@ -148,5 +148,5 @@ USE_ORDERS: Final = """
 
 DECIDED: Final = """
     SELECT payment, state, reason, refunded, decided_at, record FROM payments
-    WHERE currency = $1 AND payment = ANY($2::uuid[]) AND state NOT IN ('held', 'submitted')"""
+    WHERE currency = $1 AND payment = ANY($2::uuid[]) AND state <> 'held'"""
 """Those of the payments that the chain has decided."""

@@ -100,7 +100,7 @@ def test_what_was_answered_is_on_chain_exactly_once(
 
 
 def undecided(city: World) -> int:
-    return city.sql("SELECT count(*) AS n FROM payments WHERE state IN ('held', 'submitted')")[0]["n"]
+    return city.sql("SELECT count(*) AS n FROM payments WHERE state = 'held'")[0]["n"]
 
 
 def accepted_on_chain(city: World) -> Counter[bytes]:

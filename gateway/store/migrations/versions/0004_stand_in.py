@@ -8,6 +8,8 @@ branch_labels = None
 depends_on = None
 
 _STEPS = (
+    "DROP INDEX ix_payments_holding",
+    "CREATE INDEX ix_payments_holding ON payments (currency, citizen) WHERE state = 'held'",
     "ALTER TABLE payments ADD COLUMN stand_in BOOLEAN DEFAULT 'false' NOT NULL",
     "COMMENT ON COLUMN payments.stand_in IS 'held without the chain (T-3)'",
     "CREATE INDEX ix_payments_stand_in ON payments (currency, citizen) WHERE stand_in AND state = 'held'",

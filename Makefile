@@ -102,9 +102,12 @@ when = @if [ -d $(1) ]; then echo '$(2)'; $(2); else echo 'nothing in $(1) yet';
 # --- measuring -------------------------------------------------------------------------------------------
 
 # Options of a benchmark: make bench-qr BENCH="--rounds 1 --seconds 3"
-.PHONY: bench-qr bench-growth bench-flood bench-memory bench-limits
+.PHONY: chaos bench-qr bench-growth bench-flood bench-memory bench-limits
 bench-qr: setup compile ## QR payments beside a web3.py gateway and raw transfers; BENCH="--rounds 1" for less
 	$(VENV)/python -m bench.qr $(BENCH)
+
+chaos: setup compile ## 100 kills under load, then an independent checker (B5); CHAOS="--kills 20" for less
+	$(VENV)/python -m bench.chaos $(CHAOS)
 
 bench-growth: setup compile ## CPU a payment after 1,000,000 payments and 200,000 citizens (B4); an hour
 	$(VENV)/python -m bench.growth $(BENCH)

@@ -69,7 +69,7 @@ def down() -> None:
     set_up_logs("camellia down", quiet=True)
     city, engines = City(state_folder()), Engines(state_folder())
     try:
-        for name in reversed(processes.NAMES):
+        for name in reversed(city.names()):
             if city.stop(name):
                 console.print(f"stopped {name}")
         engines.stop()

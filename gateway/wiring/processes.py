@@ -40,6 +40,12 @@ class City:
         record = self.record(name)
         return record is not None and record.is_alive()
 
+    def names(self) -> list[str]:
+        """Everything that was ever started here, in the order in which it is started: `NAMES`, then others
+        (a second API process of a benchmark)."""
+        found = {file.stem for file in self._folder.glob("*.json")}
+        return [*(name for name in NAMES if name in found), *sorted(found - set(NAMES))]
+
     def log_of(self, name: str) -> Path:
         """Its log file."""
         return self._logs / f"{name}.log"

@@ -1,7 +1,7 @@
 """`make chaos` (B5): kill −9 under load, cut, delay, drop, repeat; then the independent checker.
 
-The exit code is 1 when anything is wrong. The evidence can be kept (`--keep FOLDER`, with the logs) and judged
-again (`--judge FILE`) without a city.
+The exit code is 1 when anything is wrong. The evidence and the logs can be kept (`--keep FOLDER`), and judged
+again without a city (`--judge FILE`).
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+import httpx
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -58,7 +60,7 @@ async def storm_over(city: BenchCity, given: argparse.Namespace, console: Consol
         rested = await _rest(city)
         # The worker goes when the proxy goes: what is compared now stands still.
         await asyncio.sleep(_QUIET_SECONDS)
-        city.stop_gateway()
+        await asyncio.to_thread(city.stop_gateway)
     return {
         **_shown(storm),
         "rested": rested,
@@ -69,12 +71,14 @@ async def storm_over(city: BenchCity, given: argparse.Namespace, console: Consol
 
 
 async def _rest(city: BenchCity) -> bool:
-    try:
-        async with asyncio.timeout(REST_SECONDS):
-            await city.caught_up()
-    except TimeoutError:
-        return False
-    return True
+    deadline = time.monotonic() + REST_SECONDS
+    while time.monotonic() < deadline:
+        # A connection of before the last kill may be found dead here.
+        with suppress(TimeoutError, httpx.HTTPError, OSError):
+            async with asyncio.timeout_at(asyncio.get_running_loop().time() + deadline - time.monotonic()):
+                await city.caught_up()
+                return True
+    return False
 
 
 def _shown(storm: Storm) -> dict[str, Any]:

@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
+import httpx
 from rich.console import Console
 
 from bench.city import BenchCity
+from gateway.demo.rpc import Node
 from gateway.engine.ports import prefer
 from gateway.engine.process import EngineError, Record
 from gateway.wiring.launch import Launch
@@ -93,16 +95,20 @@ class Platform:
                 self._end("anvil-keeper")
                 before = self._height()
                 time.sleep(self._draw.uniform(0.3, 2.5))
-                self.blocks_lost += max(0, self._height() - before)
+                after = self._height()
+                self.blocks_lost += (after - before) if before and after else 0
                 return self._end("anvil")
             case _:
                 return self._end(kind)
 
-    def _height(self) -> int:
+    def _height(self) -> int | None:
+        node = Node(self._city.engines.rpc_url)
         try:
-            return self._city.node.block_number()
-        except Exception:
-            return 0
+            return node.block_number()
+        except httpx.HTTPError:
+            return None
+        finally:
+            node.close()
 
     def _end(self, name: str) -> bool:
         record = self._record(name)

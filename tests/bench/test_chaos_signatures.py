@@ -1,4 +1,4 @@
-"""I-9: the checker recovers signers from calldata by itself; here an independent library signs (P-1 to P-5)."""
+"""I-9: the checker recovers signers from calldata by itself; here a library signs (P-1 to P-5)."""
 
 from __future__ import annotations
 

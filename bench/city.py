@@ -198,9 +198,7 @@ class BenchCity:
             await connection.close()
 
     async def _is_still(self, connection: asyncpg.Connection) -> bool:
-        held = await connection.fetchval(
-            "SELECT EXISTS (SELECT FROM payments WHERE state = 'held')"
-        )
+        held = await connection.fetchval("SELECT EXISTS (SELECT FROM payments WHERE state = 'held')")
         open_ = await connection.fetchval(
             "SELECT EXISTS (SELECT FROM outbox_transaction WHERE state <> 'mined')"
         )

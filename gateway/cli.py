@@ -57,7 +57,11 @@ def up(
         launch.start()
         launch.show()
         if not detach:
-            _watch(launch)
+            with launch.watching() as alone:
+                if alone:
+                    _watch(launch)
+                else:
+                    console.print("Another `camellia up` watches over this city, and stops it with Ctrl-C.")
     except EngineError as error:
         errors.print(f"[red]error:[/] {error}")
         raise typer.Exit(1) from error
@@ -67,12 +71,10 @@ def up(
 def down() -> None:
     """Stop the city in good order. What it holds stays in the state folder."""
     set_up_logs("camellia down", quiet=True)
-    city, engines = City(state_folder()), Engines(state_folder())
+    from gateway.wiring.launch import Launch
+
     try:
-        for name in reversed(city.names()):
-            if city.stop(name):
-                console.print(f"stopped {name}")
-        engines.stop()
+        Launch(state_folder(), console, simulators=True).stop()
     except EngineError as error:
         errors.print(f"[red]error:[/] {error}")
         raise typer.Exit(1) from error
@@ -205,7 +207,8 @@ def _settings() -> Settings:
 
 
 def _watch(launch: object) -> None:
-    """Stay in the foreground and start again what dies, until a signal; then leave everything running."""
+    """Stay in the foreground and start again what dies, until a signal, which stops the city, or until
+    somebody else stops it."""
     from gateway.wiring.launch import Launch
 
     assert isinstance(launch, Launch)

@@ -217,13 +217,18 @@ class World:
 
         async def ready() -> bool:
             block = self.node.block_number()
-            open_ = await self.database.fetchval(
-                "SELECT count(*) FROM outbox_transaction WHERE state <> 'mined'"
-            )
+            open_ = await self.database.fetchval(_UNDER_WAY)
             seen = await self.database.fetchval("SELECT max(block_number) FROM mirror_cursor")
             return bool(open_ == 0 and seen == block == self.node.block_number())
 
         await self.until("the mirror", ready)
+
+
+_UNDER_WAY: Final = """
+    SELECT (SELECT count(*) FROM outbox_transaction WHERE state <> 'mined')
+         + (SELECT count(*) FROM payments WHERE state IN ('held', 'submitted'))
+         + (SELECT count(*) FROM refunds WHERE state IN ('held', 'submitted'))
+         + (SELECT count(*) FROM deposits WHERE state IN ('matched', 'submitted'))"""
 
 
 def _client(port: int) -> httpx.AsyncClient:

@@ -4,8 +4,11 @@ missing."""
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -17,7 +20,7 @@ from gateway.engine.ports import prefer
 from gateway.engine.process import EngineError, Record
 from gateway.store.login import login_url, make_login
 from gateway.store.migrate import upgrade
-from gateway.wiring import processes, secrets
+from gateway.wiring import secrets
 from gateway.wiring.parts import chain_id
 from gateway.wiring.processes import API, BANK, SMS, WORKER, City, HasToWait, python, run_brownie
 
@@ -38,6 +41,11 @@ class Launch:
 
     def start(self) -> None:
         """Start what does not run. Raises EngineError."""
+        with self._alone():
+            self._mark.unlink(missing_ok=True)
+            self._start()
+
+    def _start(self) -> None:
         self._say("engines")
         self.engines.start()
         settings = load_settings(database_url=self.engines.database_url, rpc_url=self.engines.rpc_url)
@@ -68,7 +76,12 @@ class Launch:
         self._start_gateway()
 
     def revive(self) -> None:
-        """Start again what has died. Raises EngineError."""
+        """Start again what has died, unless somebody stopped the city. Raises EngineError."""
+        with self._alone():
+            if not self.is_stopped():
+                self._revive()
+
+    def _revive(self) -> None:
         if not all(engine.running for engine in self.engines.status()):
             self.engines.start()
         if self._simulators and not (self.city.is_running(BANK) and self.city.is_running(SMS)):
@@ -77,15 +90,38 @@ class Launch:
             self._start_gateway()
 
     def is_stopped(self) -> bool:
-        """Whether somebody stopped the gateway in good order (`camellia down`): not for us to undo."""
-        records = (self.city.record(WORKER), self.city.record(API))
-        return all(record is not None and record.pid == 0 for record in records)
+        """Whether somebody stopped the city in good order (`camellia down`): not for us to undo."""
+        return self._mark.exists()
 
     def stop(self) -> None:
-        """Stop everything, gateway first."""
-        for name in reversed(processes.NAMES):
-            self.city.stop(name)
-        self.engines.stop()
+        """Stop everything, gateway first. Raises EngineError."""
+        self._mark.touch()  # before anything is stopped: whoever watches leaves it so
+        with self._alone():
+            for name in reversed(self.city.names()):
+                if self.city.stop(name):
+                    self._say(f"stopped {name}")
+            self.engines.stop()
+
+    @contextmanager
+    def watching(self) -> Iterator[bool]:
+        """Be the one who watches over this city; False if somebody does already."""
+        with (self.state / "watch.lock").open("w") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        with (self.state / "city.lock").open("w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+
+    @property
+    def _mark(self) -> Path:
+        return self.state / "stopped"
 
     def show(self) -> None:
         """Print where everything is."""

@@ -81,6 +81,10 @@ class City:
         for name in names:
             os.kill(self._record(name)["pid"], signal.SIGKILL)
 
+    def pid(self, name: str) -> int:
+        """The process as it was last started; 0 after it was stopped."""
+        return int(self._record(name)["pid"]) if (self.state / f"{name}.json").exists() else 0
+
     def _record(self, name: str) -> dict[str, Any]:
         found: dict[str, Any] = json.loads((self.state / f"{name}.json").read_text())
         return found

@@ -24,7 +24,7 @@ from gateway.api.payments import shown
 from gateway.domain.payment import PaymentState
 from gateway.domain.reasons import Reason
 from gateway.flow.authorise import HOLDING
-from gateway.flow.errors import FlowError, Invalid, NotFound, Unauthenticated
+from gateway.flow.errors import FlowError, Invalid, NotFound, Overloaded, Unauthenticated
 from gateway.flow.intake import Asked, Intake, Standing
 from gateway.flow.intake.asked import OwnSignature
 from gateway.flow.sessions import Role, authenticate, hashed
@@ -62,6 +62,8 @@ async def _pay(access: Access, currency: str, scope: Scope, body: bytes) -> Stan
     intake = access.intakes.get(currency)
     if intake is None:
         raise NotFound("No such currency.")
+    if intake.is_full:  # the cheapest answer: a flood must not take the processor from other cities
+        raise Overloaded
     headers = dict(scope["headers"])
     client = scope["client"][0] if scope.get("client") else "unknown"
     authorization: bytes = headers.get(b"authorization", b"")

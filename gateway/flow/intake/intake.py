@@ -53,6 +53,11 @@ class Intake:
         """Whose intake it is."""
         return self._m
 
+    @property
+    def is_full(self) -> bool:
+        """Whether one more request would be told to come again; then it need not be read."""
+        return self._under_way >= self._bounds.under_way
+
     def start(self) -> None:
         """Begin to take payments in."""
         self._waiting.start()
@@ -70,7 +75,7 @@ class Intake:
         Raises Overloaded before anything is done; Unauthenticated, NotAllowed, IdReused, Invalid, NotFound,
         WrongPin, PinLocked, Unavailable.
         """
-        if self._under_way >= self._bounds.under_way:
+        if self.is_full:
             raise Overloaded
         self._under_way += 1
         try:

@@ -57,6 +57,13 @@ def reason(answer: httpx.Response) -> str:
     return str(answer.json()["reason"])
 
 
+def refused_here(city: World, order: dict[str, Any]) -> bool:
+    """Whether the gateway refused by itself: the chain was never asked, nothing was held."""
+    query = 'SELECT "order" IS NULL AS here FROM payments WHERE payment::text = $1'
+    (row,) = city.sql(query, order["payment"])
+    return bool(row["here"])
+
+
 def field(answer: httpx.Response) -> str:
     assert reason(answer) == "INVALID"
     return str(answer.json()["errors"][0]["field"])
@@ -109,12 +116,13 @@ def test_the_same_request_again_gives_the_same_answer(wallet: Any, shop: Shop) -
 
 
 @pytest.mark.parametrize("place", [0, 31, 63])
-def test_a_byte_that_was_tampered_with(wallet: Any, shop: Shop, place: int) -> None:
+def test_a_byte_that_was_tampered_with(city: World, wallet: Any, shop: Shop, place: int) -> None:
     order = wallet.order(shop.merchant, 1_000)
     signature = bytearray.fromhex(order["signed"]["signature"][2:])
     signature[place] ^= 1
     order["signed"]["signature"] = "0x" + signature.hex()
     assert reason(wallet.pay(order, shop.qr(), 1_000, PIN)) == "BAD_SIGNATURE"
+    assert refused_here(city, order)
 
 
 @pytest.mark.parametrize(
@@ -122,18 +130,22 @@ def test_a_byte_that_was_tampered_with(wallet: Any, shop: Shop, place: int) -> N
     [{"amount_won": 999}, {"merchant": 77}, {"citizen": 1_000_000}, {"payment": uuid.uuid4()}],
     ids=lambda changes: next(iter(changes)),
 )
-def test_an_order_that_says_something_else(wallet: Any, shop: Shop, changes: dict[str, Any]) -> None:
+def test_an_order_that_says_something_else(
+    city: World, wallet: Any, shop: Shop, changes: dict[str, Any]
+) -> None:
     order = signed(wallet, shop, **({"amount_won": 1_000} | changes))
     assert reason(wallet.pay(order, shop.qr(), 1_000, PIN)) == "BAD_SIGNATURE"
+    assert refused_here(city, order)
 
 
-def test_an_order_that_another_wallet_signed(wallet: Any, shop: Shop) -> None:
+def test_an_order_that_another_wallet_signed(city: World, wallet: Any, shop: Shop) -> None:
     own, wallet.key = wallet.key, Account.create()
     try:
         order = wallet.order(shop.merchant, 1_000)
     finally:
         wallet.key = own
     assert reason(wallet.pay(order, shop.qr(), 1_000, PIN)) == "BAD_SIGNATURE"
+    assert refused_here(city, order)
 
 
 def test_a_nonce_works_once(wallet: Any, shop: Shop) -> None:

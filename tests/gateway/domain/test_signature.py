@@ -78,3 +78,13 @@ def test_words_have_32_bytes():
     for r, vs in ((bytes(31), bytes(32)), (bytes(32), bytes(33))):
         with pytest.raises(FieldError):
             CompactSignature(r, vs)
+
+
+@pytest.mark.parametrize("bit", [0, 1])
+def test_a_recoverable_signature_of_our_own_making(bit: int):
+    words = bytes(range(1, 65))  # r and s; the top bit of s is free, because it is in the lower half
+    made = CompactSignature.from_recoverable(words + bytes((bit,)))
+    assert (made.recovery_bit, made.recoverable()) == (bit, words + bytes((bit,)))
+    assert made == CompactSignature.from_bytes(words + bytes((27 + bit,)))
+    with pytest.raises(SignatureError):
+        CompactSignature.from_recoverable(words + b"\x02")

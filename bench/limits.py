@@ -181,7 +181,7 @@ def main() -> None:
     for name, value in found.items():
         table.add_row(name, f"{value:,.1f}", f"{1e6 / value:,.0f}" if value else "")
     console.print(table)
-    file = report.write("limits", {"us_each": found})
+    file = report.write("limits", {"rounds": 1, "us_each": found})
     console.print(json.dumps({"file": str(file.relative_to(rounds.ROOT))}))
 
 

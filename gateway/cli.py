@@ -31,7 +31,11 @@ from gateway.wiring.processes import City
 from gateway.worker import work as work_until_ended
 
 app = typer.Typer(
-    name="camellia", help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+    name="camellia",
+    help="Start a city, stop it, settle, audit.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
 )
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False, soft_wrap=True)

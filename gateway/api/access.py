@@ -18,8 +18,8 @@ from gateway.flow.intake import Intake
 from gateway.flow.municipality import Municipality
 from gateway.flow.sessions import Caller, Role, authenticate, hashed
 
-_bearer = HTTPBearer(auto_error=False, description="The token of a session, or a merchant's API key.")
-_device = APIKeyHeader(
+BEARER: Final = HTTPBearer(auto_error=False, description="The token of a session, or a merchant's API key.")
+DEVICE: Final = APIKeyHeader(
     name="X-Device-Id", auto_error=False, description="The device that a citizen's session is bound to."
 )
 _operator = HTTPBearer(auto_error=False, scheme_name="OperatorToken", description="The operator's token.")
@@ -49,7 +49,11 @@ class Limiter:
         bucket.left = min(self._burst, bucket.left + (now - bucket.at) * self._rate)
         bucket.at = now
         if bucket.left < 1:
-            raise TooMany("Too many requests. Please slow down.", int((1 - bucket.left) / self._rate) + 1)
+            raise TooMany(
+                "Too many requests. Please slow down.",
+                int((1 - bucket.left) / self._rate) + 1,
+                "요청이 너무 많습니다. 잠시 후 다시 시도해 주세요.",
+            )
         bucket.left -= 1
         while len(self._buckets) > _MAX_CLIENTS:
             self._buckets.popitem(last=False)
@@ -96,8 +100,8 @@ def anonymous(request: Request) -> None:
 async def signed_in(
     request: Request,
     city: City,
-    bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
-    device: Annotated[str | None, Security(_device)],
+    bearer: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)],
+    device: Annotated[str | None, Security(DEVICE)],
 ) -> Caller:
     """The caller behind the token. Raises Unauthenticated, TooMany."""
     if bearer is None:
@@ -128,9 +132,12 @@ def _only(role: Role) -> Callable[[Caller], Awaitable[Caller]]:
     return check
 
 
+citizens_only: Final = _only(Role.CITIZEN)
+merchants_only: Final = _only(Role.MERCHANT)
+
 SignedIn = Annotated[Caller, Depends(signed_in)]
-CitizenCaller = Annotated[Caller, Depends(_only(Role.CITIZEN))]
-MerchantCaller = Annotated[Caller, Depends(_only(Role.MERCHANT))]
+CitizenCaller = Annotated[Caller, Depends(citizens_only)]
+MerchantCaller = Annotated[Caller, Depends(merchants_only)]
 
 
 async def operator(
@@ -158,7 +165,11 @@ def idempotency_key(
     try:
         return uuid.UUID(key or "")
     except ValueError as error:
-        raise Invalid("Idempotency-Key", "A UUID is needed in the header Idempotency-Key.") from error
+        raise Invalid(
+            "Idempotency-Key",
+            "A UUID is needed in the header Idempotency-Key.",
+            "Idempotency-Key 헤더에 UUID가 필요합니다.",
+        ) from error
 
 
 IdempotencyKey = Annotated[uuid.UUID, Depends(idempotency_key)]

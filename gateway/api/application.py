@@ -14,7 +14,7 @@ from prometheus_client import Counter, Histogram
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.api import citizens, merchants, operator, paying, payments, problems, public
+from gateway.api import citizens, description, merchants, operator, paying, payments, problems, public
 from gateway.api.access import Access
 from gateway.flow.errors import Overloaded
 
@@ -27,6 +27,16 @@ _SECONDS = Histogram("camellia_http_seconds", "Seconds to the answer.", ["method
 
 _METHODS: Final = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 _TOLD_FROM: Final = 400
+_JSON: Final = b"application/json"
+
+_ROUTERS: Final = (
+    public.router,
+    citizens.router,
+    payments.router,
+    merchants.router,
+    operator.router,
+    operator.metrics_router,
+)
 
 _HEADERS: Final = [
     (b"x-content-type-options", b"nosniff"),
@@ -63,15 +73,9 @@ def create_api(
     )
     app.state.access = access
     problems.install(app)
-    for router in (
-        public.router,
-        citizens.router,
-        payments.router,
-        merchants.router,
-        operator.router,
-        operator.metrics_router,
-    ):
+    for router in _ROUTERS:
         app.include_router(router)
+    description.install(app, _ROUTERS)
     return Edge(app, access)
 
 
@@ -121,6 +125,8 @@ class Edge:
         body = await _whole_body(receive)
         if body is None:
             await _too_large(scope, send)
+        elif body and not _is_json(scope):
+            await _not_json(scope, send)
         elif currency is not None:
             answer = await paying.answer(self._access, currency, scope, body)
             await answer(scope, receive, send)
@@ -158,9 +164,24 @@ def _once(body: bytes, receive: Receive) -> Receive:
     return receiving
 
 
+def _is_json(scope: Scope) -> bool:
+    """Whether a body says that it is JSON, or does not say what it is."""
+    given = [value for name, value in scope["headers"] if name == b"content-type"]
+    return not given or given[0].partition(b";")[0].strip().lower() == _JSON
+
+
 async def _too_large(scope: Scope, send: Send) -> None:
     detail = f"A request has at most {MAX_BODY_BYTES} bytes."
-    answer: Any = problems.response(Request(scope), "too-large", detail)
+    await _refuse(scope, send, "too-large", detail)
+
+
+async def _not_json(scope: Scope, send: Send) -> None:
+    detail = "The body has to be JSON, with the header Content-Type: application/json."
+    await _refuse(scope, send, "unsupported-media-type", detail)
+
+
+async def _refuse(scope: Scope, send: Send, slug: str, detail: str) -> None:
+    answer: Any = problems.response(Request(scope), slug, detail)
 
     async def nothing() -> Message:
         return {"type": "http.disconnect"}

@@ -82,7 +82,9 @@ async def me(city: access.City, caller: access.CitizenCaller) -> schemas.Me:
 async def step_up(city: access.City, caller: access.CitizenCaller, body: schemas.StepUp) -> schemas.SteppedUp:
     """Payments of this session go without the PIN until then."""
     if not city.city.payment.pin_step_seconds:
-        raise Invalid("pin", "This city asks for the PIN at every payment.")
+        raise Invalid(
+            "pin", "This city asks for the PIN at every payment.", "결제할 때마다 비밀번호가 필요합니다."
+        )
     await verify_pin(city, caller.subject, body.pin)
     until = city.clock.now() + city.city.payment.pin_step_seconds
     await sessions.step_up(city, caller, until)

@@ -16,9 +16,9 @@ def merchant_code(city: Municipality, text: str) -> MerchantCode:
     try:
         qr = merchant_presented.parse(text)
     except QrError as error:
-        raise Invalid("qr", f"Not a code of this platform: {error}.") from error
+        raise Invalid("qr", f"Not a code of this platform: {error}.", _NOT_OURS) from error
     if qr.municipality != city.code:
-        raise Invalid("qr", _ELSEWHERE)
+        raise Invalid("qr", _ELSEWHERE, _ELSEWHERE_KO)
     return MerchantCode(qr.merchant, qr.order_reference, qr.amount_won)
 
 
@@ -27,9 +27,9 @@ def pass_token(city: Municipality, text: str) -> bytes:
     try:
         qr = customer_presented.parse(text)
     except QrError as error:
-        raise Invalid("qr", f"Not a code of this platform: {error}.") from error
+        raise Invalid("qr", f"Not a code of this platform: {error}.", _NOT_OURS) from error
     if qr.municipality != city.code:
-        raise Invalid("qr", _ELSEWHERE)
+        raise Invalid("qr", _ELSEWHERE, _ELSEWHERE_KO)
     return qr.token
 
 
@@ -42,3 +42,5 @@ def signature_of(field: str, text: str) -> CompactSignature:
 
 
 _ELSEWHERE = "The code is of another currency."
+_ELSEWHERE_KO = "다른 지역화폐의 QR 코드입니다."
+_NOT_OURS = "지역화폐의 QR 코드가 아닙니다."

@@ -6,6 +6,7 @@ client decides by it and by nothing else. `detail` is for people, in the languag
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -13,11 +14,11 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 
-from gateway.domain.reasons import Reason, Refused
+from gateway.domain.reasons import Language, Reason, Refused
 from gateway.flow import errors
 
 log = structlog.get_logger(__name__)
@@ -41,6 +42,7 @@ KINDS: Final[dict[str, tuple[int, str]]] = {
     "wrong-pin": (403, "The PIN does not fit"),
     "pin-locked": (429, "The PIN is locked"),
     "too-many-requests": (429, "Too many requests"),
+    "unsupported-media-type": (415, "The body is not application/json"),
     "too-large": (413, "The request is too large"),
     "unavailable": (503, "Temporarily unavailable"),
     "overloaded": (503, "Too much at once"),
@@ -48,8 +50,27 @@ KINDS: Final[dict[str, tuple[int, str]]] = {
 }
 
 
+def slug_reason(slug: str) -> str:
+    """`wrong-pin` → `WRONG_PIN`."""
+    return slug.upper().replace("-", "_")
+
+
+REASONS: Final[list[JsonValue]] = [
+    *(reason.name for reason in Reason if reason),
+    *(slug_reason(slug) for slug in KINDS if slug != REFUSED),
+]
+"""Every value that `reason` has."""
+
+
+class FieldFault(BaseModel):
+    """What is wrong with one field of a request."""
+
+    field: str = Field(description="Its path: `body.amount_won`.", examples=["body.amount_won"])
+    detail: str = Field(description="What is wrong with it, for people.")
+
+
 class Problem(BaseModel):
-    """RFC 9457 problem details."""
+    """RFC 9457 problem details. What does not apply is absent."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -59,14 +80,13 @@ class Problem(BaseModel):
     detail: str = Field(description="What happened and what to do, for people; never to be parsed.")
     reason: str = Field(
         description="What a client decides by: a refusal's code (INSUFFICIENT_FUNDS …), "
-        "else the kind in capitals."
+        "else the kind in capitals.",
+        json_schema_extra={"enum": REASONS},
     )
     instance: str = Field(description="The request's path.")
-
-
-def slug_reason(slug: str) -> str:
-    """`wrong-pin` → `WRONG_PIN`."""
-    return slug.upper().replace("-", "_")
+    errors: list[FieldFault] | None = Field(None, description="INVALID: the fields that are not acceptable.")
+    payment: uuid.UUID | None = Field(None, description="A refused payment: its id.")
+    tries_left: int | None = Field(None, description="WRONG_PIN: tries until the PIN is locked.")
 
 
 def example(slug: str, reason: str | None = None, detail: str | None = None) -> dict[str, Any]:
@@ -89,7 +109,16 @@ Handler = Callable[[Request, Exception], Awaitable[JSONResponse]]
 def documented(*slugs: str) -> Responses:
     """The `responses` of a route that may end in these problems; `refused` brings every reason."""
     by_status: Responses = {}
-    for slug in (*slugs, "invalid", "not-found", "too-many-requests", "too-large", "unavailable", "internal"):
+    for slug in (
+        *slugs,
+        "invalid",
+        "not-found",
+        "method-not-allowed",
+        "too-many-requests",
+        "too-large",
+        "unavailable",
+        "internal",
+    ):
         status, title = KINDS[slug]
         entry = by_status.setdefault(
             status,
@@ -105,7 +134,7 @@ def documented(*slugs: str) -> Responses:
     return by_status
 
 
-def language_of(request: Request) -> str:
+def language_of(request: Request) -> Language:
     """`ko` unless the client asks for English first."""
     return "en" if request.headers.get("accept-language", "ko").lower().startswith("en") else "ko"
 
@@ -135,12 +164,12 @@ def response(
 
 def refusal(request: Request, reason: Reason, **members: Any) -> JSONResponse:
     """A refused payment."""
-    words = reason.words(language_of(request))  # type: ignore[arg-type]
-    return response(request, REFUSED, words, reason=reason.name, **members)
+    return response(request, REFUSED, reason.words(language_of(request)), reason=reason.name, **members)
 
 
 async def _flow_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, errors.FlowError)
+    words = error.words(language_of(request))
     headers: dict[str, str] = {}
     members: dict[str, Any] = {}
     if isinstance(error, errors.TooMany | errors.Overloaded):
@@ -152,8 +181,8 @@ async def _flow_error(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, errors.WrongPin):
         members["tries_left"] = error.tries_left
     if isinstance(error, errors.Invalid):
-        members["errors"] = [{"field": error.field, "detail": error.detail}]
-    return response(request, error.slug, error.detail, headers=headers, **members)
+        members["errors"] = [{"field": error.field, "detail": words}]
+    return response(request, error.slug, words, headers=headers, **members)
 
 
 async def _refused(request: Request, error: Exception) -> JSONResponse:
@@ -164,6 +193,10 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
 async def _malformed(request: Request, error: Exception) -> JSONResponse:
     """A request that does not fit its schema: which fields and why, never the values sent."""
     assert isinstance(error, RequestValidationError)
+    if any(fault["type"] == "json_invalid" for fault in error.errors()):
+        korean = language_of(request) == "ko"
+        said = "요청 본문이 올바른 JSON이 아닙니다." if korean else "The body is not JSON."
+        return response(request, "invalid", said, errors=[{"field": "body", "detail": said}])
     found = [
         {"field": ".".join(str(part) for part in fault["loc"]), "detail": fault["msg"]}
         for fault in error.errors()

@@ -12,9 +12,15 @@ from gateway.api.problems import documented
 router = APIRouter(tags=["public"])
 
 
+@router.get("/", include_in_schema=False)
+async def root() -> dict[str, str]:
+    """Where to begin."""
+    return {"title": "Camellia gateway", "openapi": "/openapi.json", "health": "/health"}
+
+
 @router.get("/health", summary="Is the gateway able to work?", responses={503: {"model": schemas.Health}})
 async def health(request: Request, response: Response) -> schemas.Health:
-    """503 when the database does not answer. `chain_lag_seconds` grows while the chain is away."""
+    """503 when the database is away. `last_block_age_seconds` grows while the chain is away, or idle."""
     found = access.access_of(request)
     lag: int | None = None
     for city in found.municipalities.values():
@@ -24,10 +30,10 @@ async def health(request: Request, response: Response) -> schemas.Health:
                 seen_at = await city.mirror.seen_at(connection)
         except (SQLAlchemyError, OSError):
             response.status_code = 503
-            return schemas.Health(status="degraded", database=False, chain_lag_seconds=None)
+            return schemas.Health(status="degraded", database=False, last_block_age_seconds=None)
         if seen_at is not None:
             lag = max(lag or 0, city.clock.now() - seen_at)
-    return schemas.Health(status="ok", database=True, chain_lag_seconds=lag)
+    return schemas.Health(status="ok", database=True, last_block_age_seconds=lag)
 
 
 @router.get(

@@ -50,7 +50,12 @@ async def make_pass(
     old was used (Conflict). Raises Invalid, WrongPin, PinLocked, Conflict.
     """
     if not 0 < limit_won <= m.city.payment.pass_limit_won:
-        raise Invalid("limit_won", f"A pass allows 1 to {m.city.payment.pass_limit_won} won.")
+        most = m.city.payment.pass_limit_won
+        raise Invalid(
+            "limit_won",
+            f"A pass allows 1 to {most:,} won.",
+            f"1원부터 {most:,}원까지 정하실 수 있습니다.",
+        )
     if caller.chain_id is None:
         raise Conflict("The wallet is being registered: please try again in a moment.")
     if (await keys_of(m, caller)).keeps_own_key:
@@ -58,7 +63,7 @@ async def make_pass(
     if pin is not None:
         await verify_pin(m, caller.subject, pin)
     elif caller.pin_until <= m.clock.now():
-        raise Invalid("pin", "The payment PIN is needed.")
+        raise Invalid("pin", "The payment PIN is needed.", "결제 비밀번호를 입력해 주세요.")
     now = m.clock.now()
     made = Pass(secrets.token_bytes(TOKEN_BYTES), limit_won, now + m.city.payment.pass_seconds)
     async with m.engine.begin() as connection:

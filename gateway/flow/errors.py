@@ -17,15 +17,23 @@ and `gateway.domain.reasons.Refused`, the refusal of a payment.
 
 from __future__ import annotations
 
+from gateway.domain.reasons import Language
+
 
 class FlowError(Exception):
-    """Root; `detail` is for the person who asked and holds no personal data."""
+    """Root; `detail` is for the person who asked and holds no personal data. `ko`: the same in Korean, where
+    a citizen or a shop may see it."""
 
     slug = "error"
 
-    def __init__(self, detail: str) -> None:
+    def __init__(self, detail: str, ko: str = "") -> None:
         super().__init__(detail)
         self.detail = detail
+        self._ko = ko
+
+    def words(self, language: Language) -> str:
+        """What happened, in Korean if there are Korean words and the person wants them."""
+        return self._ko if self._ko and language == "ko" else self.detail
 
 
 class NotFound(FlowError):
@@ -79,7 +87,10 @@ class WrongPin(FlowError):
     slug = "wrong-pin"
 
     def __init__(self, tries_left: int) -> None:
-        super().__init__("The payment PIN does not fit.")
+        super().__init__(
+            f"The payment PIN does not fit. Tries left: {tries_left}.",
+            f"결제 비밀번호가 맞지 않습니다. {tries_left}번 더 입력하실 수 있습니다.",
+        )
         self.tries_left = tries_left
 
 
@@ -88,8 +99,8 @@ class TooMany(FlowError):
 
     slug = "too-many-requests"
 
-    def __init__(self, detail: str, retry_after: int) -> None:
-        super().__init__(detail)
+    def __init__(self, detail: str, retry_after: int, ko: str = "") -> None:
+        super().__init__(detail, ko)
         self.retry_after = max(1, retry_after)
 
 
@@ -98,14 +109,21 @@ class PinLocked(TooMany):
 
     slug = "pin-locked"
 
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(
+            "Too many wrong PINs. Please wait before trying again.",
+            retry_after,
+            "결제 비밀번호를 여러 번 잘못 입력하셨습니다. 잠시 후 다시 시도해 주세요.",
+        )
+
 
 class Invalid(FlowError):
     """A value that means nothing here; `field` names it."""
 
     slug = "invalid"
 
-    def __init__(self, field: str, detail: str) -> None:
-        super().__init__(detail)
+    def __init__(self, field: str, detail: str, ko: str = "") -> None:
+        super().__init__(detail, ko)
         self.field = field
 
 
@@ -123,4 +141,7 @@ class Overloaded(FlowError):
     """Seconds. What waits is bounded so that it is done in about this time."""
 
     def __init__(self) -> None:
-        super().__init__("Many people are paying right now. Please try again in a moment.")
+        super().__init__(
+            "Many people are paying right now. Please try again in a moment.",
+            "지금 결제가 몰리고 있습니다. 잠시 후 다시 시도해 주세요.",
+        )

@@ -70,7 +70,7 @@ def national_number(phone: str) -> str:
     if digits.startswith("+82"):
         digits = "0" + digits[3:].removeprefix("0")
     if not _MOBILE.fullmatch(digits):
-        raise Invalid("phone", "Not a Korean mobile number.")
+        raise Invalid("phone", "Not a Korean mobile number.", "국내 휴대전화 번호가 아닙니다.")
     return digits
 
 
@@ -117,7 +117,7 @@ async def confirm(
     `wallet`: the citizen's own, when the gateway is to keep no key. A member's wallet stays what it is.
     """
     if not m.city.has_district(district):
-        raise Invalid("district", "The city has no such district.")
+        raise Invalid("district", "The city has no such district.", "이 도시에 없는 구·군입니다.")
     if wallet is not None:
         _check_possession(m, challenge, wallet)
     proved = await _prove(m, challenge, code, device)
@@ -162,7 +162,11 @@ async def _check_rate(m: Municipality, connection: AsyncConnection, lookup: byte
         )
     ).one()
     if sent[0] >= m.city.join.codes_an_hour:
-        raise TooMany("Too many codes were sent to this number.", sent[1] + _SECONDS_AN_HOUR - now)
+        raise TooMany(
+            "Too many codes were sent to this number.",
+            sent[1] + _SECONDS_AN_HOUR - now,
+            "이 번호로 인증번호를 너무 많이 보냈습니다. 잠시 후 다시 시도해 주세요.",
+        )
 
 
 async def _prove(m: Municipality, challenge: uuid.UUID, code: str, device: str) -> Row[Any]:

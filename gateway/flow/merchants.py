@@ -176,13 +176,15 @@ def _checked(m: Municipality, application: Application) -> tuple[str, int]:
     try:
         number = business_number(application.business_number)
     except BusinessNumberError as error:
-        raise Invalid("business_number", "Not a business registration number.") from error
+        raise Invalid(
+            "business_number", "Not a business registration number.", "사업자등록번호가 아닙니다."
+        ) from error
     try:
         category = int(category_of(application.mcc))
     except FieldError as error:
-        raise Invalid("mcc", "An MCC is four digits.") from error
+        raise Invalid("mcc", "An MCC is four digits.", "업종 코드(MCC)는 숫자 네 자리입니다.") from error
     if not m.city.has_district(application.district):
-        raise Invalid("district", "The city has no such district.")
+        raise Invalid("district", "The city has no such district.", "이 도시에 없는 구·군입니다.")
     return number, category
 
 

@@ -55,7 +55,11 @@ async def ask(
         left = sale.amount - sale.refunded
         amount = left if amount_won is None else amount_won
         if not 0 < amount <= left:
-            raise Invalid("amount_won", f"At most {left} won of this payment can go back.")
+            raise Invalid(
+                "amount_won",
+                f"1 to {left:,} won of this payment can go back.",
+                f"이 결제에서는 1원부터 {left:,}원까지 환불할 수 있습니다.",
+            )
         row = {
             "currency": m.code,
             "refund": refund,

@@ -111,6 +111,8 @@ def caller_of(session: Mapping[str, Any], token_hash: bytes, device_hash: bytes 
     revoked, or another device."""
     if session["revoked_at"] is not None or session["expires_at"] <= at:
         raise Unauthenticated(VOID)
+    if session["device_hash"] is not None and device_hash is None:
+        raise Unauthenticated("X-Device-Id is needed: the device that the token belongs to.")
     if session["device_hash"] is not None and session["device_hash"] != device_hash:
         raise Unauthenticated("The token belongs to another device.")
     return Caller(
@@ -125,6 +127,20 @@ def caller_of(session: Mapping[str, Any], token_hash: bytes, device_hash: bytes 
 async def step_up(m: Municipality, caller: Caller, until: int) -> None:
     """Note that the PIN was given in this session; payments may go without it `until` then."""
     await _change(m, caller, pin_until=until)
+
+
+async def end_step_ups(m: Municipality, connection: AsyncConnection, member: str) -> None:
+    """From now on every session of a citizen needs the PIN again."""
+    await connection.execute(
+        update(sessions)
+        .where(
+            sessions.c.currency == m.code,
+            sessions.c.role == Role.CITIZEN,
+            sessions.c.subject == member,
+            sessions.c.pin_until.is_not(None),
+        )
+        .values(pin_until=None)
+    )
 
 
 async def revoke(m: Municipality, caller: Caller) -> None:

@@ -83,4 +83,7 @@ class Health(BaseModel):
 
     status: Literal["ok", "degraded"]
     database: bool
-    chain_lag_seconds: int | None = Field(description="Age of the last block that was read; null if unknown.")
+    last_block_age_seconds: int | None = Field(
+        description="Seconds since the last block that was read was made; null before the first. On a chain "
+        "that makes no empty blocks, as the embedded one, it grows while nobody pays."
+    )

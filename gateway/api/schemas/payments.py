@@ -173,4 +173,4 @@ class Claims(BaseModel):
 class SettleClaim(Body):
     """How the claim was paid, in the operator's words."""
 
-    note: Annotated[str, Field(min_length=1, max_length=200)]
+    note: Annotated[str, Field(min_length=1, max_length=200, examples=["paid out of the reserve"])]

@@ -80,12 +80,24 @@ class Asked:
     ) -> Asked:
         """A citizen pays the merchant whose code was scanned (P-2).
 
-        `amount_won` is the citizen's, for a static code; a dynamic code brings its own. Raises Invalid.
+        `amount_won` is the citizen's, for a static code; a dynamic code brings its own, and the citizen's may
+        say the same. Raises Invalid.
         """
-        if (code.order_reference is None) == (amount_won is None):
+        if code.order_reference is None:
+            if amount_won is None:
+                raise Invalid(
+                    "amount_won",
+                    "This code leaves the amount to the payer.",
+                    "결제할 금액을 입력해 주세요.",
+                )
+        elif amount_won not in (None, code.amount_won):
             raise Invalid(
-                "amount_won", "A static code needs the amount from the payer; a dynamic one brings it."
+                "amount_won",
+                "The shop's code is of another amount.",
+                "가맹점이 정한 금액과 다릅니다.",
             )
+        else:
+            amount_won = None  # the same request with and without it
         return cls(
             payment=payment,
             token=token,

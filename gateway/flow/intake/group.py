@@ -387,7 +387,7 @@ def _require_pin(asked: Asked, caller: Caller, at: int) -> None:
     if asked.pin is not None:
         raise PinAsked(caller.subject)
     if caller.pin_until <= at:
-        raise Invalid("pin", "The payment PIN is needed.")
+        raise Invalid("pin", "The payment PIN is needed.", "결제 비밀번호를 입력해 주세요.")
 
 
 def _there(answer: Answer | None) -> Answer:

@@ -130,7 +130,9 @@ def test_each_kind_of_payment_is_for_its_own_role(citizen: Citizen, shop: Shop) 
 def test_a_session_is_bound_to_its_device(citizen: Citizen) -> None:
     stolen = Person(citizen.city, citizen.token, uuid.uuid4().hex)
     assert stolen.get("me/balance").status_code == 401
-    assert Person(citizen.city, citizen.token).get("me/balance").status_code == 401
+    unnamed = Person(citizen.city, citizen.token).get("me/balance")
+    assert unnamed.status_code == 401
+    assert "X-Device-Id is needed" in unnamed.json()["detail"]
 
 
 def test_a_session_that_was_ended_is_void(citizen: Citizen) -> None:

@@ -49,6 +49,15 @@ def test_what_is_not_there_is_a_problem_too(
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+def test_what_is_not_json_is_told_so(city: World) -> None:
+    answer = city.http.post(city.path("citizens"), data={"phone": "01079156920"})
+    assert (answer.status_code, answer.json()["reason"]) == (415, "UNSUPPORTED_MEDIA_TYPE")
+    assert "Content-Type: application/json" in answer.json()["detail"]
+    headers = {"Content-Type": "application/json", "Accept-Language": "en"}
+    answer = city.http.post(city.path("citizens"), content=b'{"phone": ', headers=headers)
+    assert (answer.status_code, answer.json()["detail"]) == (422, "The body is not JSON.")
+
+
 def test_a_large_body_is_not_read(city: World) -> None:
     answer = city.http.post(city.path("citizens"), content=b"x" * 20_000)
     assert (answer.status_code, answer.json()["reason"]) == (413, "TOO_LARGE")
@@ -71,7 +80,7 @@ def test_answers_carry_the_security_headers(city: World) -> None:
 def test_health_tells_of_database_and_chain(city: World) -> None:
     health = city.http.get(city.root("health")).json()
     assert (health["status"], health["database"]) == ("ok", True)
-    lag = "chain_lag_seconds"  # null until the worker, just started, has read its first block
+    lag = "last_block_age_seconds"  # null until the worker, just started, has read its first block
     until(lambda: city.http.get(city.root("health")).json()[lag] is not None or None, what="the first block")
 
 

@@ -7,7 +7,7 @@ import uuid
 import pytest
 from stdnum import luhn
 
-from tests.gateway.world import PIN, World, until
+from tests.gateway.world import PIN, World, new_key, until
 
 
 def confirm(city: World, challenge: str, code: str, device: str, pin: str = PIN, district: int = 9):
@@ -111,6 +111,36 @@ def test_nothing_of_a_person_is_stored_in_clear(city: World) -> None:
     for log in (city.state / "logs").iterdir():
         for secret in (phone, token, device):
             assert secret not in log.read_text(), log.name
+
+
+def test_the_try_that_locks_the_pin_ends_every_step_up(city: World) -> None:
+    """Whoever holds an open session may not go on paying."""
+    citizen = city.join()
+    citizen.charge(50_000)
+    qr = city.shop().qr()
+    body = {"kind": "merchant_qr", "qr": qr, "amount_won": 1_000}
+    assert citizen.post("me/step-up", {"pin": PIN}).status_code == 200
+    assert citizen.post("payments", body, new_key()).status_code == 201
+    answers = [citizen.pay(qr, 1_000, pin="918273").json()["reason"] for _ in range(5)]
+    assert answers == ["WRONG_PIN"] * 4 + ["PIN_LOCKED"]
+    for path in ("payments", "passes"):
+        answer = citizen.post(path, body if path == "payments" else {"limit_won": 1_000}, new_key())
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "pin")
+    assert citizen.balance()["own_won"] == 49_000
+
+
+def test_a_wrong_pin_is_told_in_the_persons_language(city: World) -> None:
+    citizen = city.join()
+    said = {
+        language: citizen.city.http.post(
+            citizen.city.path("me/step-up"),
+            json={"pin": "918273"},
+            headers={**citizen.headers, "Accept-Language": language},
+        ).json()["detail"]
+        for language in ("ko", "en")
+    }
+    assert said["ko"] == "결제 비밀번호가 맞지 않습니다. 4번 더 입력하실 수 있습니다."
+    assert said["en"] == "The payment PIN does not fit. Tries left: 3."
 
 
 def test_wrong_pins_lock_the_pin_for_a_while(city: World) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 import uuid
 
 import pytest
 
 from gateway.rails.qr import merchant_presented
-from tests.gateway.world import CITY, Citizen, Shop, World, new_key, until
+from tests.gateway.world import CITY, ROOT, Citizen, Shop, World, new_key, until
 
 
 def reason_of(answer) -> str:
@@ -215,6 +218,32 @@ def test_reasons_in_the_payers_language(citizen: Citizen, shop: Shop) -> None:
 
 
 # --- codes that are not ours -------------------------------------------------------------------
+
+
+def test_anybody_checks_a_receipt_with_the_script_of_the_docs(
+    city: World, citizen: Citizen, shop: Shop
+) -> None:
+    """P-9, with what the platform publishes: the node, the address, the receipt."""
+    paid = citizen.pay(shop.qr(), 1_000).json()["payment"]
+    receipt = citizen.get(f"payments/{paid}/receipt").json()
+    record = json.loads((city.state / "deployments" / "1202.json").read_text())
+    address = record["municipalities"][CITY]["payments"]["address"]
+    altered = receipt | {"record": receipt["record"][:-1] + ("0" if receipt["record"][-1] != "0" else "1")}
+    for given, said, code in ((receipt, "on chain", 0), (altered, "NOT on chain", 1)):
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "docs" / "check_receipt.py"), city.rpc_url, address],
+            input=json.dumps(given), capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        assert (done.stdout.strip(), done.returncode) == (said, code), done.stderr
+
+
+def test_a_dynamic_code_takes_its_own_amount_again_and_no_other(citizen: Citizen, shop: Shop) -> None:
+    order, key = shop.order(7_000), new_key()
+    other = citizen.pay(order["qr"], 7_001)
+    assert (other.status_code, other.json()["errors"][0]["field"]) == (422, "amount_won")
+    first = citizen.pay(order["qr"], 7_000, key)
+    assert (first.status_code, first.json()["amount_won"]) == (201, 7_000)
+    assert citizen.pay(order["qr"], None, key).json() == first.json()
 
 
 def test_an_altered_dynamic_code_is_not_paid(city: World, citizen: Citizen, shop: Shop) -> None:

@@ -73,6 +73,7 @@ def _issue(words: tuple[str, ...]) -> None:
             ("allowance", format_won(currency.issuerAllowance(city.keys.address(send.key)))),
         ),
         (send,),
+        city.warnings(given.key, Role.ISSUER),
     )
 
     def check() -> list[str]:

@@ -90,7 +90,7 @@ def _register(words: tuple[str, ...]) -> None:
         ("merchants", f"{len(new)} new, {len(entries) - len(new)} registered before"),
         ("left out", f"{len(mistakes)} lines"),
     )
-    plan = Plan(f"Merchants of {city.code}", facts, tuple(sends))
+    plan = Plan(f"Merchants of {city.code}", facts, tuple(sends), city.warnings(given.key, Role.REGISTRAR))
     carry_out(plan, city.keys, given.yes, lambda: _problems(city, new, entries))
     out = Path(given.out or f"{given.file}.ids.csv")
     with out.open("w", encoding="utf-8-sig", newline="") as target:

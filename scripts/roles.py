@@ -16,6 +16,7 @@ from rich.table import Table
 from scripts.lib import chain, cli
 from scripts.lib import city as city_file
 from scripts.lib.city import delay_seconds
+from scripts.lib.delays import announced, seconds_left
 from scripts.lib.errors import Refusal, Waiting
 from scripts.lib.municipality import Municipality, parser_arguments
 from scripts.lib.plan import Plan, Send, carry_out
@@ -89,7 +90,7 @@ def _change(verb: str, words: tuple[str, ...]) -> None:
     sends: tuple[Send, ...] = ()
     waits = False
     if tuple(manager.hasRole(role, account)) != wanted:
-        send, waits = _delayed(city, data, given.key or Role.ADMIN.key)
+        send, waits = announced(city, manager.address, data, given.key)
         sends = (send,)
     facts = (("role", role.name), ("account", account), ("delay of the role", f"{delay:,} s"))
     carry_out(
@@ -99,26 +100,6 @@ def _change(verb: str, words: tuple[str, ...]) -> None:
         lambda: [] if waits or tuple(manager.hasRole(role, account)) == wanted else ["it did not change"],
     )
     if waits:
-        due = manager.getSchedule(
-            manager.hashOperation(city.keys.address(given.key or Role.ADMIN.key), manager.address, data)
+        raise Waiting(
+            f"announced; run the same again in {seconds_left(city, manager.address, data, given.key):,} s"
         )
-        raise Waiting(f"announced; run the same again in {due - chain.now():,} s")
-
-
-def _delayed(city: Municipality, data: str, key: str) -> tuple[Send, bool]:
-    """The transaction that brings an ADMIN operation forward, and whether it only announces.
-
-    Raises Refusal if the key is no ADMIN, Waiting if it was announced and is not due.
-    """
-    manager = city.contract("AccessManager")
-    caller = city.keys.address(key)
-    member, delay = manager.hasRole(Role.ADMIN, caller)
-    if not member:
-        raise Refusal(f"{key} ({caller}) does not hold ADMIN of {city.code}")
-    due = manager.getSchedule(manager.hashOperation(caller, manager.address, data))
-    if delay == 0 or 0 < due <= chain.now():
-        return Send("carry out", key, manager.address, data), False
-    if due:
-        raise Waiting(f"announced before; run the same again in {due - chain.now():,} s")
-    schedule = chain.encode("AccessManager", "schedule", (manager.address, data, 0))
-    return Send("announce", key, manager.address, schedule), True

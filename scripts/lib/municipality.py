@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from scripts.lib import chain
 from scripts.lib.deployment import RECORD_NAMES
@@ -13,6 +13,9 @@ from scripts.lib.keys import Keyring
 from scripts.lib.plan import Send
 from scripts.lib.record import Record
 from scripts.lib.roles import Role
+
+GATEWAYS: Final = (Role.ISSUER, Role.REGISTRAR, Role.GATEWAY, Role.SETTLER)
+"""The roles whose keys a running gateway signs with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,15 @@ class Municipality:
         data = chain.encode(contract, function, arguments)
         self._check_may_call(signer, role, contract, function, data)
         return Send(words, signer, self.address(contract), data, after_others)
+
+    def warnings(self, key: str | None, role: Role) -> tuple[str, ...]:
+        """What to know before signing with a key whose nonces the gateway counts by itself."""
+        if role not in GATEWAYS or self.keys.address(key or role.key) != self.keys.address(role.key):
+            return ()
+        return (
+            f"The gateway signs with the key {role.key} too and counts its nonces itself. Is it running? "
+            f"Then give --key with another holder of {role.name}: else one of the two is sent in vain.",
+        )
 
     def _check_may_call(self, signer: str, role: Role, contract: str, function: str, data: str) -> None:
         manager = self.contract("AccessManager")

@@ -1,4 +1,4 @@
-"""Issue, pause, sweep, cashback, merchants, roles and keys: what they do, and what they refuse."""
+"""Issue, float, caps, pause, sweep, cashback, merchants, roles, keys: what they do, and what they refuse."""
 
 import csv
 import stat
@@ -8,9 +8,11 @@ import pytest
 from eth_account import Account
 
 from gateway.domain.participants import business_number_check_digit
-from scripts import cashback, issue, merchants, pause, programme, roles, sweep
+from scripts import caps, cashback, issue, merchants, pause, programme, roles, sweep
+from scripts import float as refund_float
 from scripts.lib import chain
 from scripts.lib.chain import web3
+from scripts.lib.city import ROOT
 from scripts.lib.errors import Refusal
 from scripts.lib.keys import NAMES, Keyring
 from scripts.lib.roles import Role
@@ -34,6 +36,7 @@ def test_a_deposit_is_issued_once(town: Town, capsys):
     before = currency.balanceOf(currency.treasury())
     words = ("--amount", "₩5,000", "--bank", "011", "--reference", "R1", "--yes")
     run(issue, "main", *words)
+    assert "The gateway signs with the key issuer too" in capsys.readouterr().out
     ends(1, issue, "main", *words)
     assert "issued before" in " ".join(capsys.readouterr().err.split())
     assert currency.balanceOf(currency.treasury()) == before + 5_000
@@ -43,6 +46,34 @@ def test_over_the_allowance_is_refused_in_words(town: Town, unchanged, capsys):
     words = ("--amount", "99000000000", "--bank", "011", "--reference", "R2", "--yes")
     ends(1, issue, "main", *words)
     assert "IssuerAllowanceExceeded" in capsys.readouterr().err
+
+
+def test_the_refund_float_is_brought_to_what_the_city_says_and_no_further(town: Town, capsys):
+    """F-4: cities/dongbaek.toml says ₩5,000,000."""
+    currency, settlement = town.city.contract("LocalCurrency"), town.city.contract("Settlement")
+    treasury = currency.balanceOf(currency.treasury())
+    run(refund_float, "fund", "--amount", "1000000", "--yes")
+    assert settlement.floatLeft() == 1_000_000
+    run(refund_float, "fund", "--yes")
+    run(refund_float, "fund", "--yes")
+    assert settlement.floatLeft() == currency.balanceOf(settlement.address) == 5_000_000
+    assert currency.balanceOf(currency.treasury()) == treasury - 5_000_000
+    run(refund_float, "withdraw", "--yes")
+    assert settlement.floatLeft() == 5_000_000
+    run(refund_float, "withdraw", "--amount", "5000000", "--yes")
+    assert (settlement.floatLeft(), currency.balanceOf(currency.treasury())) == (0, treasury)
+    capsys.readouterr()
+    run(refund_float, "main")
+    assert "₩5,000,000" in capsys.readouterr().out
+
+
+def test_a_float_that_nobody_can_pay_or_give_is_refused(town: Town, unchanged, capsys):
+    ends(1, refund_float, "fund", "--amount", "1000000001", "--yes")
+    ends(1, refund_float, "withdraw", "--amount", "1", "--yes")
+    ends(1, refund_float, "fund", "--key", "issuer", "--yes")
+    said = " ".join(capsys.readouterr().err.split())
+    for words in ("the treasury holds ₩1,000,000,000", "the float holds ₩0", "does not hold TREASURER"):
+        assert words in said
 
 
 def test_pause_and_unpause(town: Town):
@@ -154,6 +185,27 @@ def test_granting_a_role_is_announced_and_done_after_the_delay(town: Town):
     wait(86_400)
     run(roles, "grant", *words)
     assert holders(town.city)[Role.GATEWAY][account] == 0
+
+
+def test_caps_reach_the_chain_from_the_citys_file_after_the_delay(town: Town, monkeypatch, tmp_path, capsys):
+    """O-4 to O-6."""
+    currency = town.city.contract("LocalCurrency")
+    run(caps, "change", "--yes")
+    assert tuple(currency.caps()) == (1_500_000, 500_000, 500_000)
+    file = (ROOT / "cities" / "dongbaek.toml").read_text(encoding="utf-8")
+    changed = file.replace("holding_won = 1_500_000", "holding_won = 1_400_000")
+    (tmp_path / "dongbaek.toml").write_text(changed, encoding="utf-8")
+    monkeypatch.setenv("CAMELLIA_CITIES", str(tmp_path))
+    capsys.readouterr()
+    run(caps, "main")
+    assert "₩1,500,000 on chain, ₩1,400,000 by the city's file" in capsys.readouterr().out
+    ends(1, caps, "change", "--key", "issuer", "--yes")
+    ends(3, caps, "change", "--yes")
+    ends(3, caps, "change", "--yes")
+    assert currency.caps()[0] == 1_500_000
+    wait(86_400)
+    run(caps, "change", "--yes")
+    assert tuple(currency.caps()) == (1_400_000, 500_000, 500_000)
 
 
 def test_the_last_admin_stays(town: Town, unchanged):

@@ -30,7 +30,8 @@ async def open_the_city(day: Day) -> None:
         ("deploy", "main", (CITY,)),
         ("issue", "allowance", ("--amount", "10000000000")),
     ):
-        story.say(f"[dim]$ tools/brownie run {script} {function} --network camellia {' '.join(words)}[/]")
+        given = f" -- {' '.join(words)}" if words else ""
+        story.say(f"[dim]$ tools/brownie run {script} {function} --network camellia{given}[/]")
         await world.script(script, function, *words)
     story.say("[dim]$ camellia up --detach[/]")
     await world.start_city()
@@ -38,7 +39,7 @@ async def open_the_city(day: Day) -> None:
         "Contracts that the Directory names",
         ("contract", "address", ">bytes of code"),
         [
-            (name, address, f"{len(world.node.code(address)):,}")
+            (name, address, f"{len(world.node.code(world.node.implementation(address))):,}")
             for name, address in [(n, day.contract(n).address) for n in ("accessManager", *_NAMES)]
         ],
     )

@@ -64,11 +64,6 @@ async def try_everything(day: Day) -> None:
     )
     _note(day, "a till's code after its ten minutes", "EXPIRED_ORDER", await payer.pay_code(late_order))
     await _by_the_city(day, payer, shop)
-    story.table(
-        "",
-        ("what", "answer"),
-        [(refusal.what, f"[red]{refusal.found}[/]") for refusal in day.refusals],
-    )
     for refusal in day.refusals:
         story.equal(f"{refusal.what}: {refusal.expected}", refusal.found, refusal.expected)
     tried = {refusal.found for refusal in day.refusals}

@@ -13,6 +13,8 @@ from eth_abi import abi
 from eth_utils.crypto import keccak
 
 _A_REQUEST: Final = 400
+_IMPLEMENTATION: Final = "0x360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc"
+"""ERC-1967: keccak256("eip1967.proxy.implementation") - 1."""
 
 
 class NodeError(RuntimeError):
@@ -74,6 +76,11 @@ class Node:
     def code(self, address: str) -> bytes:
         """The code at an address."""
         return bytes.fromhex(self.call("eth_getCode", address, "latest")[2:])
+
+    def implementation(self, address: str) -> str:
+        """Whose code runs there: of an ERC-1967 proxy its implementation, else the contract itself."""
+        word = self.call("eth_getStorageAt", address, _IMPLEMENTATION, "latest")
+        return f"0x{word[-40:]}" if int(word, 16) else address
 
     def logs(self, addresses: Sequence[str]) -> list[Log]:
         """Every event of these contracts, in the order of the chain."""

@@ -35,6 +35,7 @@ app = typer.Typer(
     help="Start a city, stop it, settle, audit.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,  # plain help: the boxes tell of every flag that it is a <bool>
     pretty_exceptions_enable=False,
 )
 console = Console(highlight=False)
@@ -47,7 +48,7 @@ _WATCH_SECONDS = 1.0
 _DOWN = "[red]error:[/] the city does not run: make up"
 
 
-@app.command()
+@app.command(short_help="Start a city.")
 def up(
     simulators: Annotated[bool, typer.Option(help="Start the bank and SMS simulators too.")] = True,
     detach: Annotated[bool, typer.Option(help="Return once everything runs.")] = False,
@@ -117,14 +118,14 @@ def serve() -> None:
     serve_api(_settings())
 
 
-@app.command()
+@app.command(short_help="Run the worker process in the foreground.")
 def work() -> None:
     """Run the worker process in the foreground: relayers, indexers, the bank's files, the schedule."""
     set_up_logs("camellia work")
     asyncio.run(work_until_ended(_settings()))
 
 
-@app.command()
+@app.command(short_help="Close the cycle that pays a day's sales.")
 def settle(
     day: Annotated[
         str, typer.Option("--date", help="The KST day of the sales, YYYY-MM-DD; default today.")
@@ -154,7 +155,7 @@ def settle(
     raise typer.Exit(0 if found.is_sent else 1)
 
 
-@app.command()
+@app.command(short_help="Rebuild every balance from the chain alone, and compare.")
 def audit(
     city: Annotated[str, typer.Option(help="The municipality; default the first.")] = "",
 ) -> None:

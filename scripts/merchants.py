@@ -97,7 +97,7 @@ def _register(words: tuple[str, ...]) -> None:
         writer = csv.writer(target)
         writer.writerow(("business_number", "merchant"))
         writer.writerows((entry.number, participants.holderOf(entry.wallet)[1]) for entry in entries)
-    cli.console.print(f"{len(new)} merchants registered; ids in {out}")
+    cli.console.print(f"merchants registered: {len(new)}; ids in {out}")
 
 
 def entries_of(file: CsvFile, districts: set[int]) -> tuple[list[Entry], list[Mistake]]:

@@ -81,7 +81,7 @@ def carry_out(plan: Plan, keys: Keyring, yes: bool, check: Callable[[], list[str
     if plan.sends:
         cli.ask(yes)
         gas = plan.send(keys)
-        cli.console.print(f"{len(plan.sends)} transactions mined, {gas:,} gas")
+        cli.console.print(f"transactions mined: {len(plan.sends)}, {gas:,} gas")
     else:
         cli.console.print("nothing to send: the chain is as it should be")
     if problems := check():

@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeVar
 
 import structlog
 import typer
+import uvloop
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -122,7 +123,7 @@ def serve() -> None:
 def work() -> None:
     """Run the worker process in the foreground: relayers, indexers, the bank's files, the schedule."""
     set_up_logs("camellia work")
-    asyncio.run(work_until_ended(_settings()))
+    uvloop.run(work_until_ended(_settings()))
 
 
 @app.command(short_help="Close the cycle that pays a day's sales.")

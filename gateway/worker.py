@@ -8,6 +8,7 @@ and retries; the others go on.
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, suppress
@@ -84,6 +85,9 @@ class Worker:
         self.stack.push_async_callback(work.close)
         for place in places.values():
             self._loops(place, relayers, work)
+        # What is here now stays for good: a collection need not walk it while receipts come and go.
+        gc.collect()
+        gc.freeze()
         log.info("worker started", cities=list(places))
 
     async def stop(self) -> None:

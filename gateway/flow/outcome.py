@@ -65,6 +65,12 @@ _BATCH = text("""
            array_agg(payment) FILTER (WHERE said <> reason) AS changed
     FROM written""")
 
+# A batch's payments are looked up by their ids, always: while the table is young the planner may believe it
+# empty, read it whole, and keep that plan as the table grows.
+_BY_ID = text("""
+    SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
+           set_config('enable_mergejoin', 'off', true)""")
+
 _FREE_ORDERS = text("""
     UPDATE merchant_orders SET payment = NULL
     WHERE currency = :currency AND payment = ANY(CAST(:payments AS uuid[]))""")
@@ -79,6 +85,7 @@ async def batch_processed(
     """
     if not fields:
         return
+    await connection.execute(_BY_ID)
     written = (
         await connection.execute(
             _BATCH,

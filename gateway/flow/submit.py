@@ -42,7 +42,10 @@ class SentBatch:
     draws: int
 
 
-_MAY_BATCH = text("SELECT pg_try_advisory_xact_lock(hashtextextended('camellia batches ' || :currency, 0))")
+# What waits is read by its index in order, whatever the planner believes of a table that was empty just now.
+_MAY_BATCH = text("""
+    SELECT pg_try_advisory_xact_lock(hashtextextended('camellia batches ' || :currency, 0)),
+           set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true)""")
 # NOT IN makes one hash of the few batches under way; the index then gives the rows in order up to the limit.
 _WAITING = text("""
     SELECT serial, "order", (SELECT count(*) FROM jsonb_object_keys(held_city)) AS draws

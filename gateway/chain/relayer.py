@@ -192,7 +192,7 @@ class Relayer:
                 entries = await self._sign(conn, work) if work else []
             if entries:
                 self.send(entries)
-            if len(rows) < _QUEUED_AT_ONCE:
+            if len(work) < _QUEUED_AT_ONCE:
                 return
 
     # --- the loop -----------------------------------------------------------------------------

@@ -16,7 +16,11 @@ from gateway.engine import Engines
 from gateway.flow.stand_in import ChainAway, StandIn
 from tests.gateway.world import CITY, ROOT, World, make_world, until
 
-LIMITS = "\n[stand_in]\nenabled = true\nper_citizen_won = 50_000\ntotal_won = 80_000\n"
+CHANGES = {
+    "[stand_in]\nenabled = false": "[stand_in]\nenabled = true",
+    "\ntotal_won = 10_000_000": "\ntotal_won = 80_000",
+    "wait_seconds = 5": "wait_seconds = 1",
+}
 
 
 @pytest.fixture
@@ -26,7 +30,10 @@ def own_city(tmp_path: Path) -> Iterator[World]:
     cities.mkdir()
     file = cities / f"{CITY}.toml"
     words = (ROOT / "cities" / f"{CITY}.toml").read_text()
-    file.write_text(words.replace("wait_seconds = 5", "wait_seconds = 1") + LIMITS)
+    for old, new in CHANGES.items():
+        assert old in words
+        words = words.replace(old, new)
+    file.write_text(words)
     world = make_world(tmp_path)
     world.env["CAMELLIA_CITIES"] = str(cities)
     with world.running():

@@ -8,8 +8,9 @@ import multiprocessing
 import os
 import resource
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
@@ -18,6 +19,7 @@ from gateway.api.access import Access, Limiter
 from gateway.api.application import Edge, create_api
 from gateway.config import Settings, load_settings
 from gateway.flow.intake import Intake
+from gateway.flow.notices_stream import Streams
 from gateway.flow.sessions import hashed
 from gateway.logs import set_up_logs
 from gateway.wiring.parts import open_parts, operator_token
@@ -34,6 +36,7 @@ def make_app(settings: Settings) -> Edge:
         operator_token_hash=hashed(operator_token(settings)),
         anonymous=Limiter(*settings.anonymous_limit),
         signed_in=Limiter(*settings.client_limit),
+        webhook_loopback=settings.webhook_loopback,
     )
 
     @asynccontextmanager
@@ -45,8 +48,13 @@ def make_app(settings: Settings) -> Edge:
                 intake.start()
                 stack.push_async_callback(intake.close)
                 access.intakes[code] = intake
+                streams = Streams(municipality, settings.stream_bounds)
+                streams.start()
+                stack.push_async_callback(streams.close)
+                access.streams[code] = streams
             _end_with_parent()
             _calm_collector()
+            _before_stopping([streams.end_all for streams in access.streams.values()])
             yield
 
     return create_api(access, lifespan)
@@ -56,6 +64,22 @@ def from_environment() -> Edge:
     """The application of one of several processes (CAMELLIA_PROCESSES)."""
     set_up_logs("camellia serve")
     return make_app(load_settings())
+
+
+def _before_stopping(ends: Sequence[Callable[[], None]]) -> None:
+    """Call `ends` in this event loop when the server is told to stop: it waits for the requests under way,
+    and streams do not end by themselves."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        servers = signal.getsignal(number)
+
+        def handle(number: int, frame: FrameType | None, servers: object = servers) -> None:
+            for end in ends:
+                loop.call_soon_threadsafe(end)
+            if callable(servers):
+                servers(number, frame)
+
+        signal.signal(number, handle)
 
 
 def serve(settings: Settings) -> None:

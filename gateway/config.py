@@ -18,6 +18,9 @@
 | CAMELLIA_ANONYMOUS_LIMIT | requests a second and at once, an address without a token | `2,60` |
 | CAMELLIA_CLIENT_LIMIT | the same, a token | `20,100` |
 | CAMELLIA_INTAKE | most payments of a city in one transaction, and under way at once | `256,2048` |
+| CAMELLIA_STREAMS | most event streams in a process, and of one merchant | `1000,5` |
+| CAMELLIA_NOTICE_DAYS | days that notices to merchants are kept, at least 4 | `30` |
+| CAMELLIA_WEBHOOK_LOOPBACK | `1`: webhooks may go to this machine, by plain http | no |
 | CAMELLIA_PROXIES | addresses of proxies whose X-Forwarded-For is believed | none |
 | CAMELLIA_ANVIL_STATES | past states that the embedded chain keeps | Anvil's 500 |
 | CAMELLIA_DUMP_SECONDS | seconds between its dumps to disk, at least | `2` |
@@ -35,6 +38,7 @@ from typing import Final
 
 from gateway.domain.city import City, load_city
 from gateway.flow.intake import Bounds
+from gateway.flow.notices_stream import StreamBounds
 from gateway.rails.sms import SensAccount
 from gateway.store.login import login_url
 
@@ -86,6 +90,8 @@ class Settings:
     anonymous_limit: tuple[float, int]
     client_limit: tuple[float, int]
     intake_bounds: Bounds
+    stream_bounds: StreamBounds
+    webhook_loopback: bool
     proxies: str
     processes: int
     host: str
@@ -175,6 +181,10 @@ def load_settings(*, database_url: str | None = None, rpc_url: str | None = None
         anonymous_limit=_limit(env.get("CAMELLIA_ANONYMOUS_LIMIT") or "2,60"),
         client_limit=_limit(env.get("CAMELLIA_CLIENT_LIMIT") or "20,100"),
         intake_bounds=_bounds(env.get("CAMELLIA_INTAKE") or "256,2048"),
+        stream_bounds=_stream_bounds(
+            env.get("CAMELLIA_STREAMS") or "1000,5", env.get("CAMELLIA_NOTICE_DAYS") or "30"
+        ),
+        webhook_loopback=env.get("CAMELLIA_WEBHOOK_LOOPBACK") == "1",
         proxies=env.get("CAMELLIA_PROXIES") or "",
         processes=int(env.get("CAMELLIA_PROCESSES") or 1),
         host=env.get("CAMELLIA_HOST") or "127.0.0.1",
@@ -199,3 +209,11 @@ def _bounds(text: str) -> Bounds:
     if not 0 < group <= under_way:
         raise ValueError("CAMELLIA_INTAKE: a group has at least one request and at most all under way")
     return Bounds(group, under_way)
+
+
+def _stream_bounds(text: str, days: str) -> StreamBounds:
+    """`in a process,of a merchant`, and how many days. Raises ValueError."""
+    at_once, of_a_merchant = (int(number) for number in text.split(","))
+    if int(days) < 4:
+        raise ValueError("CAMELLIA_NOTICE_DAYS: a webhook is tried for three days, so keep notices for four")
+    return StreamBounds(at_once, of_a_merchant, int(days))

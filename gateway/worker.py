@@ -29,9 +29,11 @@ from gateway.chain.seen import SeenReceipts
 from gateway.config import Settings
 from gateway.domain.business_days import KST
 from gateway.engine.block_times import AnvilBlockTimes, block_times_of
-from gateway.flow import settle, stand_in, submit
+from gateway.flow import notices, settle, stand_in, submit
 from gateway.flow.errors import Conflict
+from gateway.flow.notices_send import Sender
 from gateway.flow.outcomes import WORK_CHANNEL, Outcomes
+from gateway.rails.webhook import WebhookClient
 from gateway.wiring import bank, events
 from gateway.wiring.batches import CityBatches, Shares
 from gateway.wiring.desk import ROLES, ChainDesk, queueable
@@ -45,6 +47,7 @@ _REGISTER_SECONDS: Final = 10.0
 _BANK_SECONDS: Final = 0.5
 _SCHEDULE_SECONDS: Final = 5.0
 _CONTACT_SECONDS: Final = 3.0
+_PRUNE_SECONDS: Final = 60.0
 
 
 @dataclass
@@ -83,8 +86,11 @@ class Worker:
         work = Outcomes(settings.database_url, WORK_CHANNEL)
         work.start()
         self.stack.push_async_callback(work.close)
+        webhooks = WebhookClient(self.parts.clock.now, loopback=settings.webhook_loopback)
+        self.stack.push_async_callback(webhooks.close)
         for place in places.values():
             self._loops(place, relayers, work)
+            self._notices(place, webhooks)
         # What is here now stays for good: a collection need not walk it while receipts come and go.
         gc.collect()
         gc.freeze()
@@ -195,6 +201,21 @@ class Worker:
         ):
             task = asyncio.create_task(_loop(f"{m.code} {name}", step, event, seconds))
             self.tasks.append(task)
+
+    def _notices(self, place: Place, webhooks: WebhookClient) -> None:
+        m = place.municipality
+        told = self.parts.outcomes.subscribe(notices.topic(m.code))
+        sender = Sender(m, webhooks, told)
+        self.stack.push_async_callback(sender.close)
+
+        async def prune() -> bool:
+            return await notices.prune(m, self.parts.settings.stream_bounds.days)
+
+        for name, step, event, seconds in (
+            ("webhooks", sender.step, told, _IDLE_SECONDS),
+            ("prune", prune, asyncio.Event(), _PRUNE_SECONDS),
+        ):
+            self.tasks.append(asyncio.create_task(_loop(f"{m.code} {name}", step, event, seconds)))
 
 
 async def close_due_cycle(place: Place, desk: ChainDesk) -> None:

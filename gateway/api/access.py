@@ -7,7 +7,7 @@ import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Final
 
 from fastapi import Depends, Header, Path, Request, Security
@@ -16,6 +16,7 @@ from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBea
 from gateway.flow.errors import Invalid, NotAllowed, NotFound, TooMany, Unauthenticated
 from gateway.flow.intake import Intake
 from gateway.flow.municipality import Municipality
+from gateway.flow.notices_stream import Streams
 from gateway.flow.sessions import Caller, Role, authenticate, hashed
 
 BEARER: Final = HTTPBearer(auto_error=False, description="The token of a session, or a merchant's API key.")
@@ -70,6 +71,8 @@ class Access:
     signed_in: Limiter
     most_under_way: int = 10_000
     """Requests of all kinds that this process answers at once; one more is told to come again."""
+    streams: dict[str, Streams] = field(default_factory=dict)
+    webhook_loopback: bool = False
 
 
 def access_of(request: Request) -> Access:

@@ -14,7 +14,7 @@ from prometheus_client import Counter, Histogram
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.api import citizens, description, merchants, operator, paying, payments, problems, public
+from gateway.api import citizens, description, merchants, notices, operator, paying, payments, problems, public
 from gateway.api.access import Access
 from gateway.flow.errors import Overloaded
 
@@ -34,6 +34,7 @@ _ROUTERS: Final = (
     citizens.router,
     payments.router,
     merchants.router,
+    notices.router,
     operator.router,
     operator.metrics_router,
 )

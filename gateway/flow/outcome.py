@@ -19,8 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.domain.payment import PaymentState, after_refund
 from gateway.domain.reasons import Reason
 from gateway.domain.record import RECORD_BYTES, RecordFields
+from gateway.flow import notices, settle, stand_in, submit
 from gateway.flow import refunds as refund_flow
-from gateway.flow import settle, stand_in, submit
 from gateway.flow.charge import DepositState
 from gateway.flow.outcomes import OUTCOME_CHANNEL, WORK_CHANNEL
 from gateway.store.payment_tables import batches, payments, refunds
@@ -86,6 +86,7 @@ async def batch_processed(
     if not fields:
         return
     await connection.execute(_BY_ID)
+    await notices.confirmed(connection, currency, fields)
     written = (
         await connection.execute(
             _BATCH,
@@ -121,6 +122,7 @@ async def refunded(
     ).one_or_none()
     if sale is not None and total_won > sale.refunded:
         state = after_refund(PaymentState(sale.state), sale.amount, total_won)
+        await notices.refunded(connection, currency, sale, refund, total_won, at)
         await connection.execute(
             update(payments)
             .where(payments.c.currency == currency, payments.c.payment == payment)

@@ -18,7 +18,8 @@ import structlog
 log = structlog.get_logger(__name__)
 
 OUTCOME_CHANNEL: Final = "camellia_outcome"
-"""Payload: the currency's code. Something was decided: payments, refunds, registrations, deposits."""
+"""Payload: the currency's code. Something was decided: payments, refunds, registrations, deposits.
+Or `notices.topic` of it: merchants have something to be told."""
 WORK_CHANNEL: Final = "camellia_work"
 """Payload: the currency's code. Something waits to be sent to the chain."""
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.chain import events
 from gateway.chain.indexer import Step
 from gateway.chain.outcome import Mined
-from gateway.flow import outcome
+from gateway.flow import notices, outcome
 from gateway.flow.ports import Clock
 from gateway.store.outbox import OutboxEntry
 
@@ -43,7 +43,17 @@ def sink_of(currency: str) -> Callable[[AsyncConnection, Step], Awaitable[None]]
                     await outcome.merchant_registered(
                         connection, currency, merchant=merchant.merchant, wallet=merchant.wallet
                     )
-                case events.FileAnchored() | events.LinesPaid() | events.LinesReturned():
+                case events.FileAnchored():
+                    await outcome.settlement_moved(connection, currency)
+                case events.LinesPaid() | events.LinesReturned() as lines:
+                    await notices.payouts(
+                        connection,
+                        currency,
+                        cycle=lines.cycle,
+                        merchants=lines.merchants,
+                        is_paid=isinstance(lines, events.LinesPaid),
+                        at=at,
+                    )
                     await outcome.settlement_moved(connection, currency)
                 case _:
                     pass

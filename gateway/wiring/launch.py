@@ -150,6 +150,8 @@ class Launch:
         if self._simulators:
             # A simulated city's people all come from this machine's one address.
             given["CAMELLIA_ANONYMOUS_LIMIT"] = os.environ.get("CAMELLIA_ANONYMOUS_LIMIT", "1000,10000")
+            # And so do the tills that its shops want to be told at.
+            given["CAMELLIA_WEBHOOK_LOOPBACK"] = os.environ.get("CAMELLIA_WEBHOOK_LOOPBACK", "1")
         for name in ("CAMELLIA_CITIES", "CAMELLIA_DEPLOYMENTS", "CAMELLIA_KEYS", "CAMELLIA_CLOCK_FILE"):
             if name in os.environ:
                 given[name] = str(Path(os.environ[name]).absolute())

@@ -9,6 +9,7 @@ from sqlalchemy.pool import NullPool
 
 from gateway.store import (  # noqa: F401  each adds its tables
     chain_tables,
+    notice_tables,
     outbox_tables,
     payment_tables,
     people_tables,

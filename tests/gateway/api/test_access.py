@@ -42,6 +42,12 @@ MERCHANT = {
     ("get", "/v1/{currency}/merchant/orders/{reference}"),
     ("get", "/v1/{currency}/merchant/sales"),
     ("get", "/v1/{currency}/merchant/payouts"),
+    ("get", "/v1/{currency}/merchant/events"),
+    ("get", "/v1/{currency}/merchant/webhooks"),
+    ("post", "/v1/{currency}/merchant/webhooks"),
+    ("delete", "/v1/{currency}/merchant/webhooks/{webhook}"),
+    ("post", "/v1/{currency}/merchant/webhooks/{webhook}/secret"),
+    ("get", "/v1/{currency}/merchant/webhooks/{webhook}/deliveries"),
 }
 BODIES: dict[str, dict[str, Any]] = {
     "/v1/{currency}/qr": {"qr": "x"},
@@ -49,6 +55,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "/v1/{currency}/passes": {"limit_won": 1_000, "pin": "271828"},
     "/v1/{currency}/payments/{payment}/refunds": {"amount_won": 1},
     "/v1/{currency}/merchant/orders": {"amount_won": 1},
+    "/v1/{currency}/merchant/webhooks": {"url": "https://till.example.com/camellia"},
     "/v1/{currency}/payments": {"kind": "merchant_qr", "qr": "x", "amount_won": 1, "pin": "271828"},
 }
 
@@ -64,7 +71,7 @@ def is_operators(path: str) -> bool:
 
 def call(city: World, method: str, path: str, headers: dict[str, str]):
     filled = path.replace("{currency}", CITY)
-    for name in ("payment", "application"):
+    for name in ("payment", "application", "webhook"):
         filled = filled.replace(f"{{{name}}}", str(uuid.uuid4()))
     filled = filled.replace("{reference}", "AAAAAAAAAAAAAAAAAAAA").replace("{deposit_key}", "0" * 64)
     headers = {**headers, "Idempotency-Key": new_key()}

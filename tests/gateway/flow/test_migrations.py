@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from gateway.store import (  # noqa: F401  each adds its tables
     chain_tables,
+    notice_tables,
     outbox_tables,
     payment_tables,
     people_tables,

@@ -14,7 +14,17 @@ from prometheus_client import Counter, Histogram
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.api import citizens, description, merchants, notices, operator, paying, payments, problems, public
+from gateway.api import (
+    citizens,
+    description,
+    merchants,
+    notices,
+    operator,
+    paying,
+    payments,
+    problems,
+    public,
+)
 from gateway.api.access import Access
 from gateway.flow.errors import Overloaded
 

@@ -155,7 +155,7 @@ class EventStream(Response):
 
 @router.get(
     "/events",
-    response_class=EventStream,
+    response_class=Response,
     responses={
         **documented("unauthenticated", "not-allowed", "conflict", "overloaded"),
         200: {"description": "Server-sent events.", "content": {"text/event-stream": {"example": _SHOWN}}},

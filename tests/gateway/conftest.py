@@ -18,7 +18,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from gateway.chain.node import Node
 from gateway.engine import Engines, rpc
-from gateway.store import chain_tables, outbox_tables
+from gateway.store import (
+    chain_tables,
+    outbox_tables,
+    payment_tables,  # noqa: F401 - each adds its tables, which refer to one another
+    people_tables,  # noqa: F401
+    settlement_tables,  # noqa: F401
+)
 from gateway.store.metadata import metadata
 from tests.gateway.chain_city import BUILD, ROOT, TestCity, deploy_city
 

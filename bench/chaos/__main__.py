@@ -61,6 +61,9 @@ async def storm_over(city: BenchCity, given: argparse.Namespace, console: Consol
         # The worker goes when the proxy goes: what is compared now stands still.
         await asyncio.sleep(_QUIET_SECONDS)
         await asyncio.to_thread(city.stop_gateway)
+    (city.folder / "logs" / "kills.log").write_text(
+        "".join(f"{at} {what}\n" for at, what in platform.history)
+    )
     return {
         **_shown(storm),
         "rested": rested,

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Final
 
 import httpx
@@ -41,6 +42,9 @@ class Platform:
         ports = [first.port if first and name == API else prefer(None) for name in names]
         self._apis = dict(zip(names, ports, strict=True))
         self.blocks_lost = 0
+        self._height_killed = 0
+        self.history: list[tuple[str, str]] = []
+        """When which part was killed, and the chain's height at its end and after it was started again."""
         self._killed: set[str] = set()
         self._started = False
         self.fell: Counter[str] = Counter()
@@ -61,6 +65,7 @@ class Platform:
         for left in range(_TRIES - 1, -1, -1):
             try:
                 self._city.engines.start()
+                self._count_lost_blocks()
                 self._start_gateway()
                 self._started = True
                 return
@@ -68,6 +73,13 @@ class Platform:
                 if not left:
                     raise
             time.sleep(1)
+
+    def _count_lost_blocks(self) -> None:
+        if self._height_killed:
+            height = self._height() or self._height_killed
+            self.blocks_lost += max(0, self._height_killed - height)
+            self.history.append((datetime.now(UTC).isoformat(), f"chain {self._height_killed} → {height}"))
+            self._height_killed = 0
 
     def _start_gateway(self) -> None:
         environment = self._launch.environment()
@@ -93,10 +105,7 @@ class Platform:
             case "chain, state lost":
                 # Nobody dumps any more: what is mined from now on is forgotten.
                 self._end("anvil-keeper")
-                before = self._height()
                 time.sleep(self._draw.uniform(0.3, 2.5))
-                after = self._height()
-                self.blocks_lost += (after - before) if before and after else 0
                 return self._end("anvil")
             case _:
                 return self._end(kind)
@@ -115,7 +124,10 @@ class Platform:
         if record is None or not record.is_alive():
             return False
         self._killed.add(name)
+        if name == "anvil":
+            self._height_killed = self._height() or 0
         os.kill(record.pid, signal.SIGKILL)
+        self.history.append((datetime.now(UTC).isoformat(), name))
         return True
 
     def _record(self, name: str) -> Record | None:

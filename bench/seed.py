@@ -59,6 +59,7 @@ _BLOCK_GAS: Final = 2_000_000_000
 _MCCS: Final = ("5812", "5411", "5462", "5499", "5912", "7230", "5311", "5942")
 _T = TypeVar("_T")
 Advance = Callable[[int], None]
+Shop = tuple[Application, Any, str]  # with its row and its API key
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +124,9 @@ async def seed(settings: Settings, plan: Plan, payers: Path, console: Console) -
                 "pin": PIN,
                 "citizens": [[payer.token, payer.device] for payer in people[: plan.payers]],
                 "merchants": [
-                    _qr(place.municipality, number, shop) for number, (shop, _) in enumerate(shops, 1)
+                    _qr(place.municipality, number, shop) for number, (shop, _, _) in enumerate(shops, 1)
                 ],
+                "merchant_keys": [key for _, _, key in shops],
             }
         )
     )
@@ -203,9 +205,7 @@ def _token(seed: int, number: int) -> str:
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-async def _merchants(
-    m: Municipality, connection: asyncpg.Connection, plan: Plan
-) -> list[tuple[Application, Any]]:
+async def _merchants(m: Municipality, connection: asyncpg.Connection, plan: Plan) -> list[Shop]:
     draw = random.Random(plan.seed + 1)
     districts = [district.number for district in m.city.districts]
     shops = []
@@ -219,8 +219,8 @@ async def _merchants(
             yearly_sales_won=draw.choice((300_000_000, 800_000_000, 2_000_000_000)),
             account=Account("032", f"101-2026-{number:04}-07", f"가게 {number + 1}"),
         )
-        row, _ = await merchant_flow.register(m, application)
-        shops.append((application, row))
+        row, key = await merchant_flow.register(m, application)
+        shops.append((application, row, key))
     await connection.execute("UPDATE merchants SET registration = 'bench'")
     return shops
 
@@ -306,7 +306,7 @@ async def _on_chain(
     node: Node,
     plan: Plan,
     people: Sequence[Payer],
-    shops: Sequence[tuple[Application, Any]],
+    shops: Sequence[Shop],
     progress: Progress,
 ) -> None:
     def sender(role: str) -> Sender:
@@ -315,7 +315,7 @@ async def _on_chain(
     registrar, issuer, manager, treasurer = map(
         sender, ("registrar", "issuer", "programme-manager", "treasurer")
     )
-    entries = [NewMerchant(row.wallet, row.district, row.category, row.sales_band) for _, row in shops]
+    entries = [NewMerchant(row.wallet, row.district, row.category, row.sales_band) for _, row, _ in shops]
     await registrar.send([contracts.register_merchants(part) for part in _parts(entries, _ENTRIES)])
     citizens = [NewCitizen(payer.wallet, payer.district, payer.cohort) for payer in people]
     await registrar.send(

@@ -14,13 +14,14 @@ from typing import Any, Final
 from bench.chaos.clients import AGAIN, CONFIRMED, HELD, REFUSED
 from bench.chaos.evidence import Evidence, Request
 from bench.chaos.invariants import invariants
-from gateway.demo.books import Books, Record, merkle_root, read_books, read_record
+from gateway.demo.books import Books, Record, RefundEntry, merkle_root, read_books, read_record
 from gateway.demo.rpc import Contract, Node
 
 LOST, DOUBLED, FALSE, RECEIPT = "lost", "doubled", "false answer", "receipt"
 UNDECIDED, DATABASE, INVARIANT = "undecided", "database", "invariant"
 KINDS: Final = (LOST, DOUBLED, FALSE, RECEIPT, UNDECIDED, DATABASE, INVARIANT)
 _ACCEPTED: Final = "ACCEPTED"
+_REFUNDS_CHANGE: Final = frozenset({"state", "refunded_won"})
 _MEANWHILE: Final = frozenset({"held", "submitted"})
 
 
@@ -75,6 +76,7 @@ def check(evidence: Evidence, node: Node) -> Verdict:
     for request in evidence.requests:
         if request.how == "altered" and request.status in (CONFIRMED, HELD):
             verdict.add(FALSE, request.payment, f"the id was used again for another amount: {request.status}")
+    _refunds(evidence, books, verdict)
     _receipts(evidence, node, verdict)
     _database(evidence, books, verdict)
     for about, what in invariants(evidence, books, node):
@@ -94,7 +96,7 @@ def check(evidence: Evidence, node: Node) -> Verdict:
 def _cases(requests: list[Request]) -> Iterator[_Case]:
     of: dict[str, list[Request]] = defaultdict(list)
     for request in requests:
-        if request.how not in ("altered", "receipt"):
+        if request.how not in ("altered", "receipt", "refund"):
             of[request.payment].append(request)
     for payment, asked in of.items():
         yield _Case(payment, asked)
@@ -152,7 +154,10 @@ def _same_payment(case: _Case, record: Record, verdict: Verdict) -> None:
 def _same_answers(case: _Case, verdict: Verdict) -> None:
     """The same request has the same answer, for ever (held may become confirmed)."""
     for status in (CONFIRMED, REFUSED):
-        answers = [request.body for request in case.with_status(status)]
+        answers = [
+            {name: value for name, value in request.body.items() if name not in _REFUNDS_CHANGE}
+            for request in case.with_status(status)
+        ]
         if any(answer != answers[0] for answer in answers):
             differing = next(answer for answer in answers if answer != answers[0])
             verdict.add(FALSE, case.payment, f"two answers: {_differences(answers[0], differing)}")
@@ -161,6 +166,39 @@ def _same_answers(case: _Case, verdict: Verdict) -> None:
 def _differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     names = sorted(name for name in {*one, *other} if one.get(name) != other.get(name))
     return ", ".join(f"{name} {one.get(name)!r} and {other.get(name)!r}" for name in names)
+
+
+# --- refunds ----------------------------------------------------------------------------------
+
+
+def _refunds(evidence: Evidence, books: Books, verdict: Verdict) -> None:
+    """What the merchants were told of refunds, and the chain's events (F-1): once, or not at all."""
+    asked: dict[str, list[Request]] = defaultdict(list)
+    for request in evidence.requests:
+        if request.how == "refund":
+            asked[request.refund].append(request)
+    on_chain: dict[str, list[RefundEntry]] = defaultdict(list)
+    for entry in books.refunds:
+        on_chain[entry.refund].append(entry)
+    for refund, requests in asked.items():
+        entries = on_chain.pop(refund.replace("-", ""), [])
+        first, statuses = requests[0], {request.status for request in requests}
+        about = f"{first.payment}, refund {refund}"
+        if len(entries) > 1:
+            verdict.add(DOUBLED, about, f"made {len(entries)} times")
+        if CONFIRMED in statuses and not entries:
+            verdict.add(LOST, about, "told confirmed, not on chain")
+        if entries and (entries[0].payment, entries[0].amount) != (first.payment.replace("-", ""), first.won):
+            verdict.add(FALSE, about, f"asked for {first.won}, on chain {entries[0]}")
+        if entries and REFUSED in statuses:
+            verdict.add(FALSE, about, "told refused, made on chain")
+        if not statuses & {CONFIRMED, REFUSED}:
+            verdict.add(UNDECIDED, about, f"answers {sorted(statuses)}")
+        if other := statuses - {0, CONFIRMED, HELD, REFUSED} - AGAIN:
+            verdict.add(FALSE, about, f"a good request was answered {sorted(other)}")
+    for refund in on_chain:
+        verdict.add(DOUBLED, refund, "a refund that nobody asked for")
+    verdict.compared["refunds"] = len(books.refunds)
 
 
 # --- receipts ---------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ import sys
 import time
 import uuid
 from collections import Counter
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -44,6 +44,7 @@ WAYS: Final[tuple[tuple[str, float], ...]] = (
 )
 ASKED_AGAIN: Final = 0.06
 ALTERED: Final = 0.03
+REFUNDED: Final = 0.10
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,15 @@ class Payment:
     given_up: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Refund:
+    """Money that a shop gives back."""
+
+    id: str
+    payment: Payment
+    won: int
+
+
 class Till:
     """All clients of a job: who can pay, where, and the log."""
 
@@ -77,11 +87,13 @@ class Till:
         self._path: str = people["path"]
         self._citizens: list[tuple[str, str]] = people["citizens"]
         self._merchants: list[str] = people["merchants"]
+        self._keys: list[str] = people["merchant_keys"]
         self._log = Path(job.log).open("w")  # noqa: SIM115 - open as long as the process
         self._began = time.monotonic()
         self._count = 0
         self.job = job
         self.payments: list[Payment] = []
+        self.refunds: list[Refund] = []
         self.statuses: Counter[int] = Counter()
         self.ended = asyncio.Event()
 
@@ -112,6 +124,13 @@ class Till:
         }
         return request("POST", self._path, self._who(payment) | {"Idempotency-Key": payment.id}, body)
 
+    def refund(self, refund: Refund) -> bytes:
+        """A refund as the shop's till sends it."""
+        key = self._keys[refund.payment.merchant - 1]
+        headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": refund.id}
+        path = f"{self._path}/{refund.payment.id}/refunds"
+        return request("POST", path, headers, {"amount_won": refund.won})
+
     def receipt(self, payment: Payment) -> bytes:
         """The question for its receipt."""
         return request("GET", f"{self._path}/{payment.id}/receipt", self._who(payment))
@@ -122,14 +141,14 @@ class Till:
 
     # --- the log ------------------------------------------------------------------------------
 
-    def sends(self, payment: Payment, how: str, port: int, won: int | None = None) -> int:
+    def sends(self, payment: Payment, how: str, port: int, won: int | None = None, refund: str = "") -> int:
         """Write down what is about to be sent. Returns the request's number."""
         self._count += 1
         self._write(
             {
                 "n": self._count, "sent": self._now(), "id": payment.id, "how": how, "port": port,
                 "citizen": payment.citizen, "merchant": payment.merchant,
-                "won": payment.won if won is None else won,
+                "won": payment.won if won is None else won, "refund": refund,
             }
         )  # fmt: skip
         return self._count
@@ -176,9 +195,7 @@ class Client:
         elif way in ("hang-up", "give-up"):
             await self._cut(payment, way, self._till.request(payment))
         elif way == "twin":
-            await asyncio.gather(
-                *(self._ask(payment, way, Connection(self._draw.choice(self._till.job.ports))) for _ in "ab")
-            )
+            await asyncio.gather(*(self._ask(payment, way, self._twin()) for _ in "ab"))
         if way == "give-up":
             payment.given_up = True
             return
@@ -187,19 +204,33 @@ class Client:
             await self._ask(payment, "again")
         if self._draw.random() < ALTERED and payment.status == CONFIRMED:
             await self._ask(payment, "altered", won=payment.won + 1)
+        if self._draw.random() < REFUNDED and payment.status == CONFIRMED:
+            key = str(uuid.UUID(int=self._draw.getrandbits(128), version=4))
+            refund = Refund(key, payment, self._draw.randint(1, payment.won))
+            self._till.refunds.append(refund)
+            if self._draw.random() < 0.3:
+                await asyncio.gather(*(self._give_back(refund, self._twin()) for _ in "ab"))
+            await self.refund(refund)
 
     async def until_definite(self, payment: Payment, how: str) -> None:
         """The same request until its answer says what became of the payment."""
+        payment.status = await self._until_definite(lambda: self._ask(payment, how)) or payment.status
+
+    async def refund(self, refund: Refund) -> None:
+        """The same for a refund."""
+        await self._until_definite(lambda: self._give_back(refund, self._connection()))
+
+    async def _until_definite(self, ask: Callable[[], Awaitable[int]]) -> int:
+        """The definite status; 0 when there was none within GIVE_UP_SECONDS of the end."""
         deadline: float | None = None
         while True:
-            status = await self._ask(payment, how)
+            status = await ask()
             if status not in AGAIN and status not in (0, HELD):
-                payment.status = status
-                return
+                return status
             if self._till.ended.is_set():
                 deadline = deadline or time.monotonic() + GIVE_UP_SECONDS
                 if time.monotonic() > deadline:
-                    return
+                    return 0
             await asyncio.sleep(_PAUSE_SECONDS)
 
     async def fetch_receipt(self, payment: Payment) -> None:
@@ -216,11 +247,21 @@ class Client:
         data = self._till.request(payment, won)
         return await self._sent(payment, how, connection or self._connection(), data, won)
 
+    async def _give_back(self, refund: Refund, connection: Connection) -> int:
+        data = self._till.refund(refund)
+        return await self._sent(refund.payment, "refund", connection, data, refund.won, refund.id)
+
     async def _sent(
-        self, payment: Payment, how: str, connection: Connection, data: bytes, won: int | None = None
+        self,
+        payment: Payment,
+        how: str,
+        connection: Connection,
+        data: bytes,
+        won: int | None = None,
+        refund: str = "",
     ) -> int:
         """One request. Returns its status, 0 when there was no answer."""
-        number = self._till.sends(payment, how, connection.port, won)
+        number = self._till.sends(payment, how, connection.port, won, refund)
         try:
             answer = await connection.ask(data)
         except NoAnswer as nothing:
@@ -236,7 +277,7 @@ class Client:
         return answer.status
 
     async def _cut(self, payment: Payment, how: str, data: bytes) -> None:
-        connection = Connection(self._draw.choice(self._till.job.ports))
+        connection = self._twin()
         number = self._till.sends(payment, how, connection.port)
         why = "cut by the client"
         try:
@@ -244,6 +285,10 @@ class Client:
         except NoAnswer as nothing:
             why = str(nothing)
         self._till.got_nothing(number, why)
+
+    def _twin(self) -> Connection:
+        """A connection of its own, to any of the API processes."""
+        return Connection(self._draw.choice(self._till.job.ports))
 
     def _connection(self) -> Connection:
         return self._draw.choice(self._connections)
@@ -258,8 +303,11 @@ async def run(job: Job) -> None:
     clients = [Client(till, number) for number in range(job.clients)]
     await asyncio.gather(*(client.pay_on() for client in clients))
     decided = iter([payment for payment in till.payments if not payment.given_up])
+    refunds = iter(till.refunds)
 
     async def look_again(client: Client) -> None:
+        for refund in refunds:
+            await client.refund(refund)
         for payment in decided:
             await client.until_definite(payment, "last")
             if payment.status == CONFIRMED:

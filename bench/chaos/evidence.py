@@ -6,11 +6,9 @@ import gzip
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import asyncpg
-
-ANSWERED_TWICE: Final = ("again", "last", "plain", "twin")
 
 
 @dataclass(slots=True)
@@ -26,6 +24,8 @@ class Request:
     won: int
     status: int = 0
     body: Any = None
+    refund: str = ""
+    """The refund's id, where money was to go back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def read_log(file: Path) -> list[Request]:
         if "sent" in line:
             found[line["n"]] = Request(
                 line["n"], line["id"], line["how"], line["sent"],
-                line["citizen"], line["merchant"], line["won"],
+                line["citizen"], line["merchant"], line["won"], refund=line.get("refund", ""),
             )  # fmt: skip
         elif "status" in line:
             request = found[line["n"]]
@@ -89,7 +89,7 @@ def save(evidence: Evidence, file: Path) -> None:
     """Keep it for later, compressed."""
     content = {
         "requests": [
-            [r.number, r.payment, r.how, r.sent, r.citizen, r.merchant, r.won, r.status, r.body]
+            [r.number, r.payment, r.how, r.sent, r.citizen, r.merchant, r.won, r.status, r.body, r.refund]
             for r in evidence.requests
         ],
         "database": {

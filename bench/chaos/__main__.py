@@ -173,12 +173,14 @@ def main() -> int:
         proof = gather(city)
         node = RecordingNode(city.engines.rpc_url)
         began = time.monotonic()
-        verdict = checker.check(proof, node)
+        try:
+            verdict = checker.check(proof, node)
+        finally:
+            if given.keep:
+                proof.transcript.update(node.said)
+                shutil.copytree(city.folder / "logs", given.keep, dirs_exist_ok=True)
+                evidence.save(proof, given.keep / "evidence.json.gz")
         storm["checker_seconds"] = round(time.monotonic() - began, 1)
-        if given.keep:
-            proof.transcript.update(node.said)
-            shutil.copytree(city.folder / "logs", given.keep, dirs_exist_ok=True)
-            evidence.save(proof, given.keep / "evidence.json.gz")
     result = {"seed": given.seed, **result_of(verdict, proof, storm)}
     good = not verdict.findings and storm["rested"] and not storm["stalls"]
     show(console, result, verdict)

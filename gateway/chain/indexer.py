@@ -141,6 +141,9 @@ class Indexer:
             except (ChainError, *DATABASE_AWAY) as error:
                 log.warning("indexer.interrupted", error=str(error)[:300])
                 pause = min(2 * pause, 5.0)
+            except Exception:  # nothing else keeps the mirror: it stays where it is, and tries again
+                log.exception("indexer.failed")
+                pause = min(2 * pause, 5.0)
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._woken.wait()

@@ -234,6 +234,8 @@ class Relayer:
                 step = self._repair
             except (ChainError, *DATABASE_AWAY) as error:
                 log.warning("relayer.waiting", role=self.account.role, error=str(error)[:300])
+            except Exception:  # as in _run: nothing else sends for this role
+                log.exception("relayer.failed", role=self.account.role)
             await asyncio.sleep(pause)
             pause = min(2 * pause, 2.0)
 
@@ -241,8 +243,7 @@ class Relayer:
         """After an engine was away: its connections, and what was on them, are gone."""
         if self._lock:
             await self._lock.release()
-        address = self.account.address
-        self._lock = await RelayerLock.acquire(self._engine, self._outbox.chain_id, address)
+        self._lock = await RelayerLock.acquire(self._engine, self._outbox.chain_id, self.account.address)
         await self._catch_up()
 
     async def _repair(self) -> None:

@@ -15,6 +15,9 @@ from gateway.engine.process import EngineError
 
 log = structlog.get_logger(__name__)
 
+_TRIES = 5
+_FIRST_PAUSE_SECONDS = 0.05
+
 
 class AnvilBlockTimes:
     """The clock of one Anvil. Use `begin`, any number of `next_block`, and `end`."""
@@ -42,14 +45,21 @@ class AnvilBlockTimes:
             log.warning("a block does not get the time it had", timestamp=timestamp, error=str(error))
 
     async def end(self) -> None:
-        """Lets the clock go on from where it would be.
-
-        Raises:
-            EngineError: no answer.
-        """
-        await self._call("evm_setTime", int(time.time()) + self._ahead)
+        """Lets the clock go on from where it would be."""
+        try:
+            await self._call("evm_setTime", int(time.time()) + self._ahead)
+        except EngineError as error:
+            log.error("the chain's clock stays behind until it is started again", error=str(error))
 
     async def _call(self, method: str, *params: object) -> Any:
+        """A call that may be repeated, and is: a time that is set twice is the same time."""
+        pause = _FIRST_PAUSE_SECONDS
+        for _ in range(_TRIES - 1):
+            try:
+                return await asyncio.to_thread(rpc.call, self._url, method, *params)
+            except rpc.NoAnswer:
+                await asyncio.sleep(pause)
+                pause *= 2
         return await asyncio.to_thread(rpc.call, self._url, method, *params)
 
 

@@ -11,6 +11,10 @@ from gateway.engine.process import EngineError
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
+class NoAnswer(EngineError):
+    """The node did not answer: what was asked may have been done or not."""
+
+
 def call(url: str, method: str, *params: object, timeout: float = 5.0) -> Any:
     """Makes one call and returns its result.
 
@@ -18,7 +22,8 @@ def call(url: str, method: str, *params: object, timeout: float = 5.0) -> Any:
         timeout: seconds without an answer after which the call fails.
 
     Raises:
-        EngineError: no answer, or the answer is an error.
+        NoAnswer: no answer.
+        EngineError: the answer is an error.
     """
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
     request = urllib.request.Request(url, body, {"content-type": "application/json"})
@@ -26,7 +31,7 @@ def call(url: str, method: str, *params: object, timeout: float = 5.0) -> Any:
         with _opener.open(request, timeout=timeout) as response:
             answer = json.load(response)
     except (OSError, ValueError) as error:
-        raise EngineError(f"{method}: no answer from {url}: {error}") from error
+        raise NoAnswer(f"{method}: no answer from {url}: {error}") from error
     if "error" in answer:
         raise EngineError(f"{method}: {answer['error']}")
     return answer["result"]

@@ -25,13 +25,6 @@ from bench.chaos.transcript import Replay
 
 CAPTURED = Path(__file__).parent / "data" / "chaos.json.gz"
 BATCH = "0x" + keccak(text="BatchProcessed(uint64,bytes32,uint256,bytes)").hex()
-REFUNDED = (
-    "0x"
-    + keccak(
-        text="Refunded(bytes16,bytes16,uint64,uint256,uint256,uint256,uint256,uint256,"
-        "uint256,uint256,uint256)"
-    ).hex()
-)
 RECORD = 96
 
 
@@ -173,38 +166,6 @@ def test_a_good_request_that_was_called_bad(captured: Evidence) -> None:
     model = confirmed(captured)
     captured.requests.insert(0, replace(model, number=0, status=409, body={"reason": "ID_REUSED"}))
     assert found(captured)[FALSE] == {model.payment}
-
-
-# --- refunds ----------------------------------------------------------------------------------
-
-
-def refund_logs(captured: Evidence) -> list[tuple[list[Any], Any]]:
-    """Every `Refunded` event as it was read, with the answer that holds it."""
-    return [
-        (logs, log)
-        for key, logs in captured.transcript.items()
-        if json.loads(key)[0] == "eth_getLogs"
-        for log in logs
-        if log["topics"][0] == REFUNDED
-    ]
-
-
-def test_a_lost_refund(captured: Evidence) -> None:
-    payment = "0x" + refund_logs(captured)[0][1]["topics"][1][2:]
-    for logs, log in refund_logs(captured):
-        if log["topics"][1] == payment:
-            logs.remove(log)
-    (about,) = found(captured)[LOST]
-    assert about.replace("-", "").startswith(payment[2:34])
-
-
-def test_a_doubled_refund(captured: Evidence) -> None:
-    logs, log = refund_logs(captured)[0]
-    logs.append(log)
-    kinds = found(captured)
-    (about,) = kinds[DOUBLED]
-    assert about.replace("-", "").startswith(log["topics"][1][2:34])
-    assert any(about.startswith("I-7") for about in kinds[INVARIANT])
 
 
 # --- what is left over ------------------------------------------------------------------------

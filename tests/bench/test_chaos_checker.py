@@ -23,19 +23,33 @@ from bench.chaos.checker import DATABASE, DOUBLED, FALSE, INVARIANT, LOST, RECEI
 from bench.chaos.evidence import Evidence, Request
 from bench.chaos.transcript import Replay
 
-CAPTURED = Path(__file__).parent / "data" / "chaos.json.gz"
+DATA = Path(__file__).parent / "data"
 BATCH = "0x" + keccak(text="BatchProcessed(uint64,bytes32,uint256,bytes)").hex()
+REFUNDED = (
+    "0x"
+    + keccak(
+        text="Refunded(bytes16,bytes16,uint64,uint256,uint256,uint256,uint256,uint256,"
+        "uint256,uint256,uint256)"
+    ).hex()
+)
 RECORD = 96
 
 
 @cache
-def _captured() -> Evidence:
-    return evidence.load(CAPTURED)
+def _captured(name: str) -> Evidence:
+    return evidence.load(DATA / name)
 
 
 @pytest.fixture
 def captured() -> Evidence:
-    return deepcopy(_captured())
+    return deepcopy(_captured("chaos.json.gz"))
+
+
+@pytest.fixture
+def torn() -> Evidence:
+    """A run that did go wrong, with refunds: the embedded chain started from a dump whose accounts were one
+    block ahead of its blocks, so a batch that was sent again had happened already."""
+    return deepcopy(_captured("chaos-torn-dump.json.gz"))
 
 
 def found(altered: Evidence) -> dict[str, set[str]]:
@@ -166,6 +180,45 @@ def test_a_good_request_that_was_called_bad(captured: Evidence) -> None:
     model = confirmed(captured)
     captured.requests.insert(0, replace(model, number=0, status=409, body={"reason": "ID_REUSED"}))
     assert found(captured)[FALSE] == {model.payment}
+
+
+# --- refunds ----------------------------------------------------------------------------------
+
+
+def refund_logs(captured: Evidence) -> list[tuple[list[Any], Any]]:
+    """Every `Refunded` event as it was read, with the answer that holds it."""
+    return [
+        (logs, log)
+        for key, logs in captured.transcript.items()
+        if json.loads(key)[0] == "eth_getLogs"
+        for log in logs
+        if log["topics"][0] == REFUNDED
+    ]
+
+
+def test_a_run_that_went_wrong(torn: Evidence) -> None:
+    kinds = found(torn)
+    assert kinds[FALSE] == kinds[RECEIPT] == {"cff19838-4d97-4fb1-b0c1-567ac01b8185"}
+    assert any(about.startswith("I-2") for about in kinds[INVARIANT])
+    assert not kinds.keys() & {LOST, DOUBLED, UNDECIDED}
+
+
+def test_a_lost_refund(torn: Evidence) -> None:
+    payment = "0x" + refund_logs(torn)[0][1]["topics"][1][2:]
+    for logs, log in refund_logs(torn):
+        if log["topics"][1] == payment:
+            logs.remove(log)
+    (about,) = found(torn)[LOST]
+    assert about.replace("-", "").startswith(payment[2:34])
+
+
+def test_a_doubled_refund(torn: Evidence) -> None:
+    logs, log = refund_logs(torn)[0]
+    logs.append(log)
+    kinds = found(torn)
+    (about,) = kinds[DOUBLED]
+    assert about.replace("-", "").startswith(log["topics"][1][2:34])
+    assert any(about.startswith("I-7") for about in kinds[INVARIANT])
 
 
 # --- what is left over ------------------------------------------------------------------------

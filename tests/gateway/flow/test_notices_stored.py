@@ -317,6 +317,7 @@ async def test_a_stream_goes_on_behind_any_serial(city: City, streams: Streams) 
     await city.confirm(*held[400:450])  # neither missed nor told twice, though it can be read both ways
     await asyncio.sleep(0.2)
     reading = asyncio.create_task(take(streams, again, serial, 351))
+    await asyncio.sleep(0.5)  # until it has read what there is
     await city.confirm(held[450])
     assert await reading == ids(*held[100:])
     streams.leave(again)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -82,6 +83,7 @@ class Wallet:
     token: str = ""
     citizen: int = 0
     next_nonce: int = 0
+    clock: Callable[[], float] = time.time
 
     def domain(self) -> dict[str, Any]:
         """The city's EIP-712 domain (P-5)."""
@@ -125,7 +127,7 @@ class Wallet:
     def order(self, merchant: int, amount_won: int, payment: uuid.UUID | None = None) -> dict[str, Any]:
         """An order, signed: to be stored before it is sent, and sent again until it is answered."""
         payment = payment or uuid.uuid4()
-        nonce, expires_at = self.next_nonce, int(time.time()) + ORDER_SECONDS
+        nonce, expires_at = self.next_nonce, int(self.clock()) + ORDER_SECONDS
         self.next_nonce += 1
         members = (payment, self.citizen, merchant, amount_won, nonce, expires_at)
         signature = self.sign(payment_order(self.domain(), *members))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
-import time
 import uuid
 from types import ModuleType
 from typing import Any
@@ -38,6 +37,7 @@ client = _client()
 def wallet(city: World) -> Any:
     """Joined with its own key, registered on chain, ₩100,000."""
     made = client.Wallet(city.path(""), device=uuid.uuid4().hex)
+    made.clock = lambda: city.now().timestamp()  # other tests move the city's clock on
     phone = city.phone()
     challenge = city.start_joining(phone, made.device)
     answer = made.confirm(challenge, city.sms_code(phone), PIN, district=9)
@@ -78,7 +78,7 @@ def signed(wallet: Any, shop: Shop, amount_won: int, **changes: Any) -> dict[str
         "merchant": shop.merchant,
         "amount_won": amount_won,
         "nonce": wallet.next_nonce,
-        "expires_at": int(time.time()) + 600,
+        "expires_at": int(shop.city.now().timestamp()) + 600,
     } | changes
     wallet.next_nonce = max(wallet.next_nonce, members["nonce"] + 1)
     signature = wallet.sign(client.payment_order(wallet.domain(), **members))

@@ -31,6 +31,7 @@ CHAIN_ID = 1202
 BLOCK_GAS_LIMIT = 4_000_000_000
 START_SECONDS = 60.0
 DUMP_SECONDS = 120.0
+DUMP_TRIES = 20
 
 
 def binary() -> str:
@@ -125,11 +126,20 @@ class Anvil:
     def checkpoint(self) -> None:
         """Puts the chain as it is now on disk. Call it after what cannot be sent again, such as a deployment.
 
+        Anvil does not dump in one moment: with a block in between, the accounts are of one block and the
+        last block is another, and what is sent again after a kill has happened already. So a dump counts
+        only if no block was added meanwhile.
+
         Raises:
-            EngineError: the chain did not answer; the file is as it was.
+            EngineError: the chain did not answer, or was never still; the file is as it was.
         """
-        dump = rpc.call(self.url, "anvil_dumpState", timeout=DUMP_SECONDS)
-        write_atomically(self.state, gzip.decompress(bytes.fromhex(dump.removeprefix("0x"))))
+        for _ in range(DUMP_TRIES):
+            before = rpc.call(self.url, "eth_blockNumber")
+            dump = rpc.call(self.url, "anvil_dumpState", timeout=DUMP_SECONDS)
+            if rpc.call(self.url, "eth_blockNumber") == before:
+                write_atomically(self.state, gzip.decompress(bytes.fromhex(dump.removeprefix("0x"))))
+                return
+        raise EngineError(f"the chain added a block during each of {DUMP_TRIES} dumps")
 
     def _adopt(self) -> Record | None:
         """Returns the running chain, None if there is none or it dies just now."""

@@ -1,5 +1,6 @@
 """What is left after a hard kill, of an engine or of the program that started it."""
 
+import json
 import os
 import signal
 import subprocess
@@ -177,3 +178,27 @@ def test_a_lost_record_is_found_again_in_the_data_folder(engines: Engines) -> No
     before = engines.start().status()[0]
     (engines.state / "postgres.json").unlink()
     assert engines.start().status()[0] == before
+
+
+def test_a_dump_is_of_one_moment(engines: Engines) -> None:
+    """What the accounts have done is what the blocks say, also while transactions come in."""
+    engines.start()
+    account, ended = new_account(), threading.Event()
+
+    def sending() -> None:
+        for nonce in range(100_000):
+            if ended.wait(0.01):
+                return
+            send(engines.rpc_url, account, nonce)
+
+    sender = threading.Thread(target=sending)
+    sender.start()
+    try:
+        for _ in range(60):
+            engines.checkpoint()
+            state = json.loads(engines.anvil.state.read_bytes())
+            sent = state["accounts"].get(account.address.lower(), {"nonce": 0})["nonce"]
+            assert sent == len(state["transactions"])
+    finally:
+        ended.set()
+        sender.join()

@@ -70,4 +70,5 @@ class Listener:
         self.ended.set()
 
     def payments(self) -> list[str]:
-        return [event["data"]["payment"] for _, event in self.events]
+        """Of payments and refunds, in order; a payout is of none."""
+        return [event["data"]["payment"] for _, event in self.events if "payment" in event["data"]]

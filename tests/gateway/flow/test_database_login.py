@@ -44,6 +44,14 @@ def test_the_gateway_is_not_the_owner(city: World) -> None:
     assert (connections[LOGIN] > 1, connections["camellia"]) == (True, 1), connections
 
 
+def test_a_later_table_is_open_to_it_too(city: World) -> None:
+    city.sql("CREATE TABLE later (n bigserial)")
+    try:
+        assert as_gateway(city, "INSERT INTO later DEFAULT VALUES RETURNING n") == 1
+    finally:
+        city.sql("DROP TABLE later")
+
+
 @pytest.mark.parametrize(
     "statement",
     [

@@ -12,6 +12,7 @@ has a dot in it (``/tmp/tmp.XXXX``).
 import importlib
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 
@@ -23,15 +24,17 @@ def without_records() -> None:
 
 
 def scripts_by_name() -> None:
-    """Makes ``brownie run deploy`` import ``scripts.deploy``; the checkout is on the path already.
+    """Makes ``brownie run deploy`` import ``scripts.deploy``, and any other script of the checkout by its place
+    in it; the checkout is on the path already.
 
     brownie's modules are compiled: they keep what this name meant when they were imported, so it means
     something else while they are, and nothing can be put in its place later.
     """
 
+    checkout = ".".join(Path(__file__).resolve().parents[1].parts[1:]) + "."
+
     def import_script(name: str, package: str | None = None) -> Any:
-        folder, _, script = name.rpartition(".")
-        return import_module(f"scripts.{script}" if folder.endswith(".scripts") else name, package)
+        return import_module(name.removeprefix(checkout), package)
 
     importlib.import_module = import_script
     try:

@@ -24,8 +24,8 @@ def without_records() -> None:
 
 
 def scripts_by_name() -> None:
-    """Makes ``brownie run deploy`` import ``scripts.deploy``, and any other script of the checkout by its place
-    in it; the checkout is on the path already.
+    """Makes ``brownie run deploy`` import ``scripts.deploy``, and any other script of the checkout by its
+    place in it; the checkout is on the path already.
 
     brownie's modules are compiled: they keep what this name meant when they were imported, so it means
     something else while they are, and nothing can be put in its place later.

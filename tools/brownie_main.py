@@ -3,7 +3,8 @@
 On a live network brownie 1.22 stores what it deploys twice: in its home's database, where its compiled
 code stops with a TypeError on a project's contract and prints a traceback from a thread; and under
 ``build/deployments/<chain id>``, where the next chain with the same id finds the contracts of the last
-one. Camellia's scripts keep ``deployments/<chain-id>.json`` themselves.
+one, and whose ``map.json`` a second run finds half written. Camellia's scripts keep
+``deployments/<chain-id>.json`` themselves.
 
 ``brownie run`` imports a script by the dotted name of its whole path, which fails in a checkout whose path
 has a dot in it (``/tmp/tmp.XXXX``).
@@ -17,10 +18,14 @@ from typing import Any
 
 
 def without_records() -> None:
-    """Makes brownie forget its deployments at the end of a run."""
+    """Makes brownie forget its deployments at the end of a run, and write nothing that runs share."""
     contract: Any = import_module("brownie.network.contract")
     contract._add_deployment = lambda *args, **kwargs: None
     contract.ProjectContract._deployment_path = lambda self: None
+    project: Any = import_module("brownie.project.main").Project
+    project._load_deployments = lambda self: None
+    project._add_to_deployment_map = lambda self, contract: None
+    project._remove_from_deployment_map = lambda self, contract: None
 
 
 def scripts_by_name() -> None:

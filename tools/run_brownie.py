@@ -127,7 +127,9 @@ def sources_digest() -> str:
 def compile_once(env: dict[str, str]) -> int:
     """Compiles what changed, one run at a time.
 
-    Parallel runs share ``build/``; without the lock each would compile and write it at once.
+    Parallel runs share ``build/``; without the lock each would compile and write it at once. Brownie's first
+    start after a compilation removes artifacts that no contract depends on, which another run's start may just
+    be reading: so that start happens here too, still under the lock.
 
     Returns:
         brownie's exit code, 0 when there was nothing to do.
@@ -139,6 +141,8 @@ def compile_once(env: dict[str, str]) -> int:
         if stamp.exists() and stamp.read_text() == digest and (ROOT / "build/contracts").is_dir():
             return 0
         code = subprocess.call([*COMMAND, "compile"], cwd=ROOT, env=env)
+        if code == 0:
+            code = subprocess.call([*COMMAND, "compile"], cwd=ROOT, env=env, stdout=subprocess.DEVNULL)
         if code == 0:
             stamp.write_text(digest)
         return code

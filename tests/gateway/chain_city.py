@@ -147,12 +147,13 @@ def new_accounts() -> dict[str, RoleAccount]:
 
 
 async def transact(node: Node, account: RoleAccount, chain_id: int, *calls: Call) -> list[dict[str, Any]]:
-    """Send transactions together and wait for their receipts."""
+    """Send transactions one after the other and wait for all their receipts."""
     first = await node.nonce(account.address)
     signed = [account.sign_transaction(call, nonce, chain_id) for nonce, call in enumerate(calls, first)]
-    for result in await node.send_raw([transaction.raw for transaction in signed]):
-        if isinstance(result, Exception):
-            raise result
+    for transaction in signed:  # one by one: what Anvil takes out of order it may leave in its queue for ever
+        for result in await node.send_raw([transaction.raw]):
+            if isinstance(result, Exception):
+                raise result
     deadline = time.monotonic() + 60
     again = time.monotonic() + 5
     while True:

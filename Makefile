@@ -102,7 +102,7 @@ when = @if [ -d $(1) ]; then echo '$(2)'; $(2); else echo 'nothing in $(1) yet';
 # --- measuring -------------------------------------------------------------------------------------------
 
 # Options of a benchmark: make bench-qr BENCH="--rounds 1 --seconds 3"
-.PHONY: chaos bench-qr bench-growth bench-flood bench-memory bench-limits bench-docs
+.PHONY: chaos bench-qr bench-growth bench-flood bench-memory bench-limits bench-simulate bench-docs
 bench-qr: setup compile ## QR payments beside a web3.py gateway and raw transfers; BENCH="--rounds 1" for less
 	$(VENV)/python -m bench.qr $(BENCH)
 
@@ -120,6 +120,9 @@ bench-memory: setup compile ## The gateway's memory over 500,000 payments (B7)
 
 bench-limits: setup compile ## The limit of each part of a payment, measured alone
 	$(VENV)/python -m bench.limits $(BENCH)
+
+bench-simulate: setup compile ## 1,000,000 past payments under other rules, beside web3.py get_logs (C5)
+	$(VENV)/python -m bench.simulate $(BENCH)
 
 bench-docs: setup ## Put the figures of bench/results into docs/performance.md
 	$(VENV)/python -m bench.tables

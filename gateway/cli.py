@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Coroutine
 from datetime import date, datetime
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import structlog
@@ -23,6 +24,8 @@ from gateway.chain.errors import ChainError
 from gateway.config import Settings, load_settings, state_folder
 from gateway.domain.business_days import KST
 from gateway.domain.money import format_won
+from gateway.domain.participants import COHORTS
+from gateway.domain.replay.rules import OtherRules
 from gateway.engine import Engines
 from gateway.engine.process import EngineError
 from gateway.flow.errors import FlowError
@@ -175,6 +178,66 @@ def audit(
         for difference in check.differences:
             errors.print(f"[red]differs:[/] {check.name}: {difference}", markup=True)
     raise typer.Exit(1 if report.differences else 0)
+
+
+@app.command(short_help="Replay past payments under other cashback rules.")
+def simulate(
+    city: Annotated[str, typer.Option(help="The municipality; default the first.")] = "",
+    rates: Annotated[
+        str, typer.Option(help="Basis points by sales band, as 1000,800,0,0; default as they were.")
+    ] = "",
+    bonuses: Annotated[
+        str, typer.Option(help="Basis points by cohort from 0 on, as 0,200,200; default as they were.")
+    ] = "",
+    cap: Annotated[int | None, typer.Option(help="Won a citizen-month that earn; default as it was.")] = None,
+    budget: Annotated[int | None, typer.Option(help="Won of each campaign; default as it was.")] = None,
+    without_district: Annotated[list[int] | None, typer.Option(help="Earns nothing; repeat.")] = None,
+    without_category: Annotated[list[int] | None, typer.Option(help="Earns nothing; repeat.")] = None,
+    without_cohort: Annotated[list[int] | None, typer.Option(help="Earns nothing; repeat.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write tables and charts to this file.")] = None,
+) -> None:
+    """What past payments would have cost under other cashback rules, when the budget would have ended, and
+    who would have gained or lost. Changes nothing."""
+    from gateway.wiring.simulate import simulate_city
+    from gateway.wiring.simulate_page import page
+    from gateway.wiring.simulate_tables import tables
+
+    set_up_logs("camellia simulate", quiet=True)
+    try:
+        tried = OtherRules(
+            band_rates_bps=_numbers(rates),
+            cohort_bonus_bps=_cohort_bonuses(bonuses),
+            monthly_cap_won=cap,
+            budget_won=budget,
+            excluded_districts=frozenset(without_district or ()),
+            excluded_categories=frozenset(without_category or ()),
+            excluded_cohorts=frozenset(without_cohort or ()),
+        )
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    settings, code = _running(city)
+    found = _told(simulate_city(settings, code, tried))
+    rules = next(known for known in settings.cities if known.code == code)
+    for table in tables(found, rules):
+        console.print(table)
+    if html:
+        html.write_text(page(found, tried, rules), encoding="utf-8")
+        console.print(f"written: {html}")
+    if found.differing:
+        errors.print(
+            f"[red]error:[/] of {found.differing:,} events today's rules do not give what the chain recorded"
+        )
+        raise typer.Exit(1)
+
+
+def _numbers(text: str) -> tuple[int, ...] | None:
+    return tuple(int(word) for word in text.split(",")) if text else None
+
+
+def _cohort_bonuses(text: str) -> tuple[int, ...] | None:
+    """Those not given are 0."""
+    given = _numbers(text)
+    return given and (*given, *(0,) * (COHORTS - len(given)))
 
 
 def _running(code: str) -> tuple[Settings, str]:

@@ -171,6 +171,7 @@ batches = _mirror(
     Column("tx_hash", LargeBinary, nullable=False),
     # As the event carries them, in one piece: a row a payment would cost more than all else of the mirror.
     Column("records", LargeBinary, nullable=False, comment="96 bytes an order, in order (P-8)"),
+    Column("log_index", Integer, comment="in its block"),
 )
 refunds = _mirror(
     "refund",
@@ -184,6 +185,15 @@ refunds = _mirror(
     won("from_own"),
     Column("programme_parts", LargeBinary, nullable=False, comment="32 bytes, as in a record"),
     moment("refunded_at", nullable=False),
+    Column("log_index", Integer, comment="in its block"),
+)
+changes = _mirror(
+    "change",
+    # What payments earn under, as it changed: campaigns, and where people and shops stood before (U-1).
+    [_number("block_number"), _number("log_index")],
+    Column("kind", Text, nullable=False, comment="the event's name"),
+    Column("subject", BigInteger, nullable=False, comment="campaign, citizen or merchant"),
+    Column("data", JSONB, nullable=False),
 )
 
 # --- settlement -------------------------------------------------------------------------------
@@ -212,6 +222,7 @@ MIRRORED: tuple[Table, ...] = (
     cashback,
     batches,
     refunds,
+    changes,
     cycles,
     lines,
     files,

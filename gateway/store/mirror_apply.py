@@ -46,6 +46,7 @@ async def apply(
         handler = HANDLERS.get(type(item.event).__name__)
         if handler is not None:
             rows.block, rows.tx_hash, rows.time = item.block, item.tx_hash, times[item.block]
+            rows.log_index = item.log_index
             handler(rows, item.event)
     for table in t.MIRRORED:
         await rows.sets[table].flush(conn)

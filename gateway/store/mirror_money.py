@@ -33,9 +33,11 @@ def _citizen_registered(rows: Rows, event: e.CitizenRegistered) -> None:
 
 @on("CitizenChanged")
 def _citizen_changed(rows: Rows, event: e.CitizenChanged) -> None:
-    rows.row(t.citizens, event.citizen).update(
-        status=event.status, district=event.district, cohort=event.cohort
-    )
+    row = rows.row(t.citizens, event.citizen)
+    before = {name: row[name] for name in ("district", "cohort")}
+    row.update(status=event.status, district=event.district, cohort=event.cohort)
+    if before != {name: row[name] for name in before}:
+        rows.changed("CitizenChanged", event.citizen, **before)
 
 
 @on("MerchantRegistered")
@@ -47,7 +49,11 @@ def _merchant_registered(rows: Rows, event: e.MerchantRegistered) -> None:
 @on("MerchantChanged")
 def _merchant_changed(rows: Rows, event: e.MerchantChanged) -> None:
     values = asdict(event)
-    rows.row(t.merchants, values.pop("merchant")).update(values)
+    row = rows.row(t.merchants, values.pop("merchant"))
+    before = {name: row[name] for name in ("district", "category", "sales_band")}
+    row.update(values)
+    if before != {name: row[name] for name in before}:
+        rows.changed("MerchantChanged", event.merchant, **before)
 
 
 @on("WalletRotated")
@@ -219,23 +225,34 @@ def _campaign_created(rows: Rows, event: e.CampaignCreated) -> None:
         budget_left=0,
         earned=0,
     )
+    rows.changed(
+        "CampaignCreated",
+        event.campaign,
+        starts_at=terms.starts_at,
+        ends_at=terms.ends_at,
+        monthly_base=terms.monthly_base,
+        band_rates=list(terms.band_rates),
+        cohort_bonuses=list(terms.cohort_bonuses),
+    )
 
 
 @on("CampaignFunded")
 def _campaign_funded(rows: Rows, event: e.CampaignFunded) -> None:
     rows.row(t.campaigns, event.campaign)["budget_left"] += event.amount
+    rows.changed("CampaignFunded", event.campaign, amount=event.amount)
 
 
 @on("CampaignActivated")
 def _campaign_activated(rows: Rows, event: e.CampaignActivated) -> None:
     rows.city()["active_campaign"] = event.campaign
+    rows.changed("CampaignActivated", event.campaign)
 
 
 @on("CampaignRatesChanged")
 def _campaign_rates_changed(rows: Rows, event: e.CampaignRatesChanged) -> None:
-    rows.row(t.campaigns, event.campaign).update(
-        band_rates=list(event.band_rates), cohort_bonuses=list(event.cohort_bonuses)
-    )
+    rates = {"band_rates": list(event.band_rates), "cohort_bonuses": list(event.cohort_bonuses)}
+    rows.row(t.campaigns, event.campaign).update(rates)
+    rows.changed("CampaignRatesChanged", event.campaign, **rates)
 
 
 @on("CampaignClosed")
@@ -244,6 +261,7 @@ def _campaign_closed(rows: Rows, event: e.CampaignClosed) -> None:
     city = rows.city()
     if city["active_campaign"] == event.campaign:
         city["active_campaign"] = 0
+    rows.changed("CampaignClosed", event.campaign)
 
 
 @on("CreditsSwept")

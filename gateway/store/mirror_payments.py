@@ -34,6 +34,7 @@ def _batch_processed(rows: Rows, event: e.BatchProcessed) -> None:
         processed_at=rows.time,
         tx_hash=rows.tx_hash,
         records=event.records,
+        log_index=rows.log_index,
     )
     for payment in event.fields:
         if not payment.reason:
@@ -81,6 +82,7 @@ def _refunded(rows: Rows, event: e.Refunded) -> None:
         from_own=event.from_own,
         programme_parts=event.programme_parts.to_bytes(32, "big"),
         refunded_at=rows.time,
+        log_index=rows.log_index,
     )
     for part in event.parts:
         put_back(rows, part.programme, record.citizen, part.amount)

@@ -44,13 +44,15 @@ def on(*names: str) -> Callable[[Handler], Handler]:
 
 
 class Rows:
-    """One municipality's rows in all tables. `block`, `time` and `tx_hash` are the event's at hand."""
+    """One municipality's rows in all tables. `block`, `log_index`, `time` and `tx_hash` are the event's at
+    hand."""
 
     def __init__(self, currency: str, rolls: Mapping[bytes, bytes]) -> None:
         """`rolls`: tiers by the address of the roll (M-2)."""
         self.sets = {table: WorkingSet(table, currency) for table in t.MIRRORED}
         self.rolls = rolls
         self.block = 0
+        self.log_index = 0
         self.time = 0
         self.tx_hash = b""
 
@@ -61,6 +63,10 @@ class Rows:
     def add(self, table: Table, *key: Any, **values: Any) -> dict[str, Any]:
         """A row, made with `values` when there is none."""
         return self.sets[table].add(*key, since_block=self.block, **values)
+
+    def changed(self, kind: str, subject: int, **data: Any) -> None:
+        """Remember that what payments earn under changed here (U-1)."""
+        self.add(t.changes, self.block, self.log_index, kind=kind, subject=subject, data=data)
 
     def city(self) -> dict[str, Any]:
         """The city's own row."""

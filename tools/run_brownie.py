@@ -128,7 +128,9 @@ def compile_once(env: dict[str, str]) -> int:
     """Compiles what changed, one run at a time.
 
     Parallel runs share ``build/``; without the lock each would compile and write it at once. Brownie's first
-    start after a compilation removes artifacts that no contract depends on, which another run's start may just
+            code = subprocess.call(
+                [*COMMAND, "compile"], cwd=ROOT, env=env, stdout=subprocess.DEVNULL
+            )
     be reading: so that start happens here too, still under the lock.
 
     Returns:

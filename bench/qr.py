@@ -236,7 +236,7 @@ def main() -> int:
     """The command line; the exit code is 1 when a round was void."""
     parser = argparse.ArgumentParser(prog="python -m bench.qr", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=8.0, help="of each load")
+    parser.add_argument("--seconds", type=float, default=6.0, help="of each load")
     parser.add_argument("--citizens", type=int, default=2_000)
     parser.add_argument("--clients", type=int, default=0, help="ours' best concurrency, if known")
     parser.add_argument("--peer-clients", type=int, default=0, help="the web3 gateway's")

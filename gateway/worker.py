@@ -32,7 +32,7 @@ from gateway.engine.block_times import AnvilBlockTimes, block_times_of
 from gateway.flow import notices, settle, stand_in, submit
 from gateway.flow.errors import Conflict
 from gateway.flow.notices_send import Sender
-from gateway.flow.outcomes import WORK_CHANNEL, Outcomes
+from gateway.flow.outcomes import WORK_CHANNEL, Outcomes, payments_topic
 from gateway.rails.webhook import WebhookClient
 from gateway.wiring import bank, events
 from gateway.wiring.batches import CityBatches, Shares
@@ -189,7 +189,7 @@ class Worker:
             await close_due_cycle(place, desk)
             return False
 
-        told = work.subscribe(m.code)
+        told = work.subscribe(payments_topic(m.code))
         batches = CityBatches(m, desk, self.shares, told)
         self.stack.push_async_callback(batches.close)
         for name, step, event, seconds in (

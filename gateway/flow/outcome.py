@@ -22,7 +22,7 @@ from gateway.domain.record import RECORD_BYTES, RecordFields
 from gateway.flow import notices, settle, stand_in, submit
 from gateway.flow import refunds as refund_flow
 from gateway.flow.charge import DepositState
-from gateway.flow.outcomes import OUTCOME_CHANNEL, WORK_CHANNEL
+from gateway.flow.outcomes import OUTCOME_CHANNEL, WORK_CHANNEL, payments_topic
 from gateway.store.payment_tables import batches, payments, refunds
 from gateway.store.people_tables import citizens, deposits, merchants
 from gateway.store.settlement_tables import cycle_lines
@@ -208,7 +208,7 @@ async def failed(
             .values(asked=None)
         )
     await _tell(connection, currency, OUTCOME_CHANNEL)
-    await _tell(connection, currency, WORK_CHANNEL)
+    await _tell(connection, payments_topic(currency) if kind == submit.BATCH else currency, WORK_CHANNEL)
 
 
 async def _issue_failed(
@@ -243,8 +243,8 @@ async def _register_again(
     )
 
 
-async def _tell(connection: AsyncConnection, currency: str, channel: str) -> None:
-    await connection.execute(select(func.pg_notify(channel, currency)))
+async def _tell(connection: AsyncConnection, topic: str, channel: str) -> None:
+    await connection.execute(select(func.pg_notify(channel, topic)))
 
 
 def _error_name(error: str) -> str:

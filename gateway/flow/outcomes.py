@@ -21,12 +21,21 @@ OUTCOME_CHANNEL: Final = "camellia_outcome"
 """Payload: the currency's code. Something was decided: payments, refunds, registrations, deposits.
 Or `notices.topic` of it: merchants have something to be told."""
 WORK_CHANNEL: Final = "camellia_work"
-"""Payload: the currency's code. Something waits to be sent to the chain."""
+"""Payload: the currency's code. Something waits to be sent to the chain. Or `payments_topic` of it: payments.
+Apart, because payments come all the time, and who sends registrations, deposits or refunds would look at
+each of their groups for nothing."""
+PAYMENTS_SUFFIX: Final = "/payments"
+"""A currency's code has no slash."""
 
 _POLL_SECONDS: Final = 1.0
 _RECONNECT_SECONDS: Final = 0.5
 
 Found = TypeVar("Found")
+
+
+def payments_topic(currency: str) -> str:
+    """What is said on WORK_CHANNEL when held payments wait for a batch."""
+    return f"{currency}{PAYMENTS_SUFFIX}"
 
 
 class Outcomes:

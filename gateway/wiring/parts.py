@@ -28,6 +28,7 @@ from gateway.rails.sms import SensClient, SmsNotSent
 from gateway.store.migrate import async_url
 from gateway.store.mirror import Mirror
 from gateway.store.outbox import Outbox
+from gateway.store.pool import hand_out_only_open
 from gateway.store.sealing import Sealer, load_data_key
 from gateway.wiring.bank import CityBank
 from gateway.wiring.desk import ROLES
@@ -115,10 +116,10 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
             async_url(settings.database_url),
             pool_size=POOL,
             max_overflow=POOL,
-            pool_pre_ping=True,  # after the database was away, its old connections are not handed out
             pool_timeout=5,
             hide_parameters=True,  # an error is logged with its statement, which names no value
         )
+        hand_out_only_open(engine)
         stack.push_async_callback(engine.dispose)
         outcomes = Outcomes(settings.database_url, OUTCOME_CHANNEL)
         outcomes.start()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.flow.outcomes import WORK_CHANNEL
+from gateway.flow.outcomes import PAYMENTS_SUFFIX, WORK_CHANNEL
 
 SETTINGS: Final = {
     "application_name": "camellia intake",
@@ -124,7 +124,8 @@ STORE: Final = f"""
         FROM unnest($21::text[], $22::bigint[]) AS taken (member, next)
         WHERE c.currency = $1 AND c.member = taken.member
     )
-    SELECT count(*), CASE WHEN $23::bool THEN pg_notify('{WORK_CHANNEL}', $1) END FROM stored"""
+    SELECT count(*), CASE WHEN $23::bool THEN pg_notify('{WORK_CHANNEL}', $1 || '{PAYMENTS_SUFFIX}') END
+    FROM stored"""
 """Payments in the order in which they were decided (`serial`), the nonces that they took, and the word to
 the worker, which PostgreSQL gives after the commit. Returns how many were new."""
 

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from gateway.rails import webhook
 from gateway.rails.webhook import WebhookClient, checked_url, is_public, signature
@@ -96,7 +103,9 @@ def test_public_addresses(address: str, public: bool) -> None:
 
 
 @asynccontextmanager
-async def served(answer: Answering) -> AsyncIterator[tuple[int, list[bytes]]]:
+async def served(
+    answer: Answering, context: ssl.SSLContext | None = None
+) -> AsyncIterator[tuple[int, list[bytes]]]:
     """A server that answers each connection by `answer`: its port, and what it heard."""
     heard: list[bytes] = []
 
@@ -107,7 +116,7 @@ async def served(answer: Answering) -> AsyncIterator[tuple[int, list[bytes]]]:
         await writer.drain()
         writer.close()
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=context)
     try:
         yield server.sockets[0].getsockname()[1], heard
     finally:
@@ -168,9 +177,49 @@ async def test_what_is_no_server_is_told() -> None:
     assert (nobody.error, nowhere.error) == ("no connection", "the name is not found")
 
 
-async def test_a_certificate_that_is_nobodys_is_refused() -> None:
+async def test_an_https_url_is_not_answered_in_plain() -> None:
     """A plain server on an https URL: no notice goes out without TLS."""
     async with served(answering("HTTP/1.1 204 No\n\n")) as (port, heard), client(loopback=True) as made:
         answer = await made.post(f"https://127.0.0.1:{port}/", "e", b"{}", [SECRET])
     assert answer.status is None and answer.error
     assert not any(b"webhook-id" in request for request in heard)
+
+
+async def test_a_certificate_that_is_nobodys_is_refused(tmp_path: Path) -> None:
+    """A TLS server whose certificate nobody signed: it gets no notice."""
+    async with (
+        served(answering("HTTP/1.1 204 No\n\n"), own_certificate(tmp_path)) as (port, heard),
+        client(loopback=True) as made,
+    ):
+        answer = await made.post(f"https://127.0.0.1:{port}/", "e", b"{}", [SECRET])
+    assert answer.status is None and answer.error
+    assert not heard
+
+
+def own_certificate(folder: Path) -> ssl.SSLContext:
+    """A server's context with a certificate for this machine that it signed itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(here, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    file = folder / "certificate.pem"
+    file.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    return context

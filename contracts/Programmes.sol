@@ -37,6 +37,7 @@ contract Programmes is IProgrammes, Modular {
     /// @dev Key: programme << 32 | citizen / 4. Four lanes of credits(32) << 32 | spent(32).
     mapping(uint256 key => uint256) private _lanes;
     mapping(bytes32 grantRef => bool) public isGrantRefUsed;
+    mapping(bytes32 root => Delivery) private _deliveries;
 
     constructor(ILocalCurrency currency, IParticipants participants) {
         CURRENCY = currency;
@@ -79,21 +80,34 @@ contract Programmes is IProgrammes, Modular {
 
     /// @inheritdoc IProgrammes
     function grantRoll(uint16 id, uint256 chunk, bytes calldata tiers) external restricted {
+        _grantRoll(id, _live(id), chunk, tiers);
+    }
+
+    /// @inheritdoc IProgrammes
+    function grantRolls(uint16 id, uint256[] calldata chunks, bytes[] calldata tiers) external restricted {
         Programme storage p = _live(id);
-        if (tiers.length > Rolls.CHUNK_BYTES) revert RollTooLong(tiers.length, Rolls.CHUNK_BYTES);
-        bytes memory roll = tiers;
-        uint256 key = _rollKey(id, chunk);
-        if (_rolls[key] != address(0)) {
-            if (CodeStore.holds(_rolls[key], roll)) return;
-            revert RollAlreadyGranted(id, chunk);
+        if (chunks.length != tiers.length) revert LengthMismatch(chunks.length, tiers.length);
+        for (uint256 i; i < chunks.length; ++i) {
+            _grantRoll(id, p, chunks[i], tiers[i]);
         }
-        _checkRoll(chunk, roll);
-        (uint256 recipients, uint256 amount, bool undefined) = Rolls.sum(roll, p.tierAmounts);
-        if (undefined) revert RollHasUndefinedTier(chunk);
-        _commit(id, p, amount);
-        p.head = p.head.withRolls();
-        _rolls[key] = CodeStore.write(roll);
-        emit RollGranted(id, chunk, _rolls[key], recipients, amount);
+    }
+
+    /// @inheritdoc IProgrammes
+    function anchorDelivery(uint16 id, bytes32 root, bytes32 listHash, uint32 recipients, uint64 amount)
+        external
+        restricted
+    {
+        Totals memory totals = _known(id).totals;
+        Delivery memory before = _deliveries[root];
+        if (before.programme != 0) {
+            bool isSame = before.programme == id && before.recipients == recipients && before.amount == amount;
+            if (!isSame) revert DeliveryAlreadyAnchored(root);
+            return;
+        }
+        uint256 granted = uint256(totals.outstanding) + totals.spent + totals.swept;
+        if (amount > granted) revert DeliveryExceedsGrants(id, granted, amount);
+        _deliveries[root] = Delivery(id, recipients, amount, uint40(block.timestamp));
+        emit DeliveryAnchored(id, root, listHash, recipients, amount);
     }
 
     /// @inheritdoc IProgrammes
@@ -222,6 +236,24 @@ contract Programmes is IProgrammes, Modular {
     }
 
     /// @inheritdoc IProgrammes
+    function balancesOf(uint16 id, uint32 first, uint32 count) external view returns (bytes memory balances) {
+        Programme storage p = _programmes[id];
+        balances = new bytes(uint256(count) * 4);
+        for (uint256 i; i < count; ++i) {
+            uint256 amount = _balance(p, id, uint32(first + i), true);
+            assembly ("memory-safe") {
+                let at := add(add(balances, 32), mul(i, 4))
+                mstore(at, or(shl(224, amount), shr(32, shl(32, mload(at)))))
+            }
+        }
+    }
+
+    /// @inheritdoc IProgrammes
+    function deliveryOf(bytes32 root) external view returns (Delivery memory) {
+        return _deliveries[root];
+    }
+
+    /// @inheritdoc IProgrammes
     function spendable(uint32 citizen, uint32 merchant) external view returns (Balance[] memory balances) {
         (, uint256 draws) = _plan(citizen, PARTICIPANTS.merchant(merchant), type(uint256).max);
         uint256 count;
@@ -304,6 +336,23 @@ contract Programmes is IProgrammes, Modular {
 
     function _rollKey(uint256 id, uint256 chunk) private pure returns (uint256) {
         return id << 32 | chunk;
+    }
+
+    function _grantRoll(uint16 id, Programme storage p, uint256 chunk, bytes calldata tiers) private {
+        if (tiers.length > Rolls.CHUNK_BYTES) revert RollTooLong(tiers.length, Rolls.CHUNK_BYTES);
+        bytes memory roll = tiers;
+        uint256 key = _rollKey(id, chunk);
+        if (_rolls[key] != address(0)) {
+            if (CodeStore.holds(_rolls[key], roll)) return;
+            revert RollAlreadyGranted(id, chunk);
+        }
+        _checkRoll(chunk, roll);
+        (uint256 recipients, uint256 amount, bool undefined) = Rolls.sum(roll, p.tierAmounts);
+        if (undefined) revert RollHasUndefinedTier(chunk);
+        _commit(id, p, amount);
+        p.head = p.head.withRolls();
+        _rolls[key] = CodeStore.write(roll);
+        emit RollGranted(id, chunk, _rolls[key], recipients, amount);
     }
 
     function _commit(uint16 id, Programme storage p, uint256 amount) private {

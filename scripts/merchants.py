@@ -20,7 +20,7 @@ from gateway.domain.errors import DomainError
 from gateway.domain.participants import business_number, sales_band
 from scripts.lib import city as city_file
 from scripts.lib import cli, csvfile
-from scripts.lib.csvfile import CsvFile, Mistake, whole_number
+from scripts.lib.csvfile import CsvFile, Mistakes, whole_number
 from scripts.lib.errors import Refusal
 from scripts.lib.municipality import Municipality, parser_arguments
 from scripts.lib.plan import Plan, carry_out
@@ -28,6 +28,7 @@ from scripts.lib.roles import Role
 
 HEADERS = (("business_number", "wallet", "mcc", "district", "yearly_sales"),)
 A_TRANSACTION = 100
+MOST_MERCHANTS = 200_000
 KIND_MERCHANT = 2
 
 
@@ -65,7 +66,7 @@ def _register(words: tuple[str, ...]) -> None:
         if kind == KIND_MERCHANT:
             continue
         if kind:
-            mistakes.append(Mistake(entry.line, "the wallet is a citizen's"))
+            mistakes.add(entry.line, "the wallet is a citizen's")
             entries.remove(entry)
         else:
             new.append(entry)
@@ -100,37 +101,44 @@ def _register(words: tuple[str, ...]) -> None:
     cli.console.print(f"merchants registered: {len(new)}; ids in {out}")
 
 
-def entries_of(file: CsvFile, districts: set[int]) -> tuple[list[Entry], list[Mistake]]:
-    """The right lines, and the mistakes; the second of two lines with a number or a wallet is a mistake."""
-    entries, mistakes = [], list(file.mistakes)
+def entries_of(file: CsvFile, districts: set[int]) -> tuple[list[Entry], Mistakes]:
+    """The right lines, and the mistakes; the second of two lines with a number or a wallet is a mistake.
+
+    Raises Refusal for more lines than a city has merchants.
+    """
+    entries: list[Entry] = []
+    mistakes = Mistakes()
     seen: dict[str, int] = {}
-    for row in file.rows:
+    for line, fields in file.rows(mistakes):
         try:
-            entry = _entry(row, districts)
+            entry = _entry(line, fields, districts)
         except (DomainError, Refusal) as error:
-            mistakes.append(Mistake(row.line, str(error)))
+            mistakes.add(line, str(error))
             continue
         first = min((seen[key] for key in (entry.number, entry.wallet) if key in seen), default=None)
         if first is not None:
-            mistakes.append(Mistake(row.line, f"the same business number or wallet as line {first}"))
+            mistakes.add(line, f"the same business number or wallet as line {first}")
             continue
-        seen[entry.number] = seen[entry.wallet] = row.line
+        if len(entries) >= MOST_MERCHANTS:
+            raise Refusal(f"over {MOST_MERCHANTS:,} merchants: hand the list in in parts; nothing was sent")
+        seen[entry.number] = seen[entry.wallet] = line
         entries.append(entry)
     return entries, mistakes
 
 
-def _entry(row: csvfile.Row, districts: set[int]) -> Entry:
-    number = business_number(row.fields["business_number"])
-    if not is_address(row.fields["wallet"]) or not int(row.fields["wallet"], 16):
+def _entry(line: int, fields: list[str], districts: set[int]) -> Entry:
+    business, address, mcc, place, yearly = fields
+    number = business_number(business)
+    if not is_address(address) or not int(address, 16):
         raise Refusal("the wallet is not an address")
-    district, sales = whole_number(row.fields["district"]), whole_number(row.fields["yearly_sales"])
+    district, sales = whole_number(place), whole_number(yearly)
     if district not in districts:
-        raise Refusal(f"the city has no district {row.fields['district'][:20]!r}")
+        raise Refusal(f"the city has no district {place[:20]!r}")
     if sales is None:
         raise Refusal("yearly sales are a whole number of won")
-    category = category_of(row.fields["mcc"])
-    wallet = to_checksum_address(row.fields["wallet"])
-    return Entry(row.line, number, wallet, district, int(category), int(sales_band(sales)))
+    category = category_of(mcc)
+    wallet = to_checksum_address(address)
+    return Entry(line, number, wallet, district, int(category), int(sales_band(sales)))
 
 
 def _problems(city: Municipality, new: list[Entry], entries: list[Entry]) -> list[str]:

@@ -1,25 +1,33 @@
-"""Charges relief from a list, in bulk.
+"""Charges relief from a list, in bulk, and proves what was delivered.
 
     tools/brownie run relief main --network camellia -- --programme 1 --file relief.csv [--strict]
+    tools/brownie run relief proofs --network camellia -- --tree relief.csv.delivery.tree --participants 17,18
 
-The file's first line is ``citizen,tier`` or ``citizen,amount``. The whole list is checked before anything is
-sent; lines that are not right are told by number and left out (with --strict nothing is sent then). Tiers go
-as rolls, a chunk of 32,768 citizens a transaction; personal amounts, and citizens added to a chunk that was
-written before, go as credits. Running the same again changes nothing, also after a kill in the middle.
+The file's first line is ``participant,tier`` or ``participant,amount`` (``citizen`` will do for the first
+word). The whole list is checked before anything is sent; lines that are not right are told by number and left
+out (with --strict nothing is sent then). Tiers go as rolls, three chunks of 32,768 citizens a transaction;
+personal amounts, and citizens added to a chunk that was written before, go as credits. When all of it is
+checked on chain, a Merkle root over the recipients is anchored (G-6). Running the same again changes nothing,
+also after a kill at any moment.
 """
 
 from __future__ import annotations
 
 import csv
-from operator import itemgetter
+import json
+import sys
+from collections.abc import Iterable
+from operator import attrgetter
 from pathlib import Path
 
 from gateway.domain.money import format_won
 from scripts.lib import cli, csvfile
+from scripts.lib.delivery import Delivery, write_record
+from scripts.lib.delivery import proofs as read_proofs
 from scripts.lib.errors import CheckFailed, Refusal
 from scripts.lib.municipality import Municipality, parser_arguments
 from scripts.lib.plan import Plan, carry_out, counted
-from scripts.lib.programmes import balances, funded, granted, live, profiles, tier_amounts
+from scripts.lib.programmes import balances, frozen, funded, granted, live, numbers, tier_amounts
 from scripts.lib.relief import HEADERS, Grants, lines_of, plan_grants
 from scripts.lib.roles import Role
 
@@ -29,11 +37,16 @@ def main(*words: str) -> None:
     cli.guarded(lambda: _relief(words))
 
 
+def proofs(*words: str) -> None:
+    """Write the proofs of some recipients, one JSON object a line, as docs/check_delivery.py reads them."""
+    cli.guarded(lambda: _proofs(words))
+
+
 def _relief(words: tuple[str, ...]) -> None:
     parser = cli.parser("relief main", "Charges relief from a list.")
     parser_arguments(parser)
     parser.add_argument("--programme", required=True, type=int)
-    parser.add_argument("--file", required=True, help="CSV: citizen,tier or citizen,amount")
+    parser.add_argument("--file", required=True, help="CSV: participant,tier or participant,amount")
     parser.add_argument("--strict", action="store_true", help="send nothing if a line is not right")
     parser.add_argument("--report", help="write what each line came to (default: <file>.report.csv)")
     given = cli.arguments(parser, words)
@@ -41,72 +54,114 @@ def _relief(words: tuple[str, ...]) -> None:
     totals = live(city, given.programme)
     amounts = tier_amounts(city, given.programme)
     file = csvfile.read(given.file, HEADERS)
-    lines, mistakes = lines_of(file, amounts)
-    bar, done = counted("reading citizens", len(lines))
-    with bar:
-        statuses = profiles(city, (line.citizen for line in lines), done)
-    grants, more = plan_grants(
+    lines, mistakes = lines_of(file, amounts, city.contract("Participants").citizenCount())
+    grants = plan_grants(
         lines,
-        statuses,
+        frozen(city),
         granted(city, given.programme),
         amounts,
         totals["budgetLeft"],
         file.content_hash,
         given.programme,
+        mistakes,
     )
-    mistakes += more
     csvfile.show_mistakes(file, mistakes)
     if mistakes and given.strict:
-        raise Refusal(f"{len(mistakes)} lines are not right, and --strict was given: nothing was sent")
-    plan = _plan(city, given, file, grants, len(mistakes), totals["budgetLeft"])
-    carry_out(plan, city.keys, given.yes, lambda: _problems(city, given.programme, amounts, grants))
+        raise Refusal(f"{len(mistakes):,} lines are not right, and --strict was given: nothing was sent")
     report = Path(given.report or f"{given.file}.report.csv")
+    if not grants.lines:
+        _write_report(report, grants, mistakes)
+        raise Refusal(f"no line of {file.path.name} can be charged: nothing was sent; report in {report}")
+    delivery = Delivery.of(given.programme, ((line.citizen, line.won) for line in grants.lines))
+    plan = _plan(city, given, file, grants, delivery, len(mistakes), totals["budgetLeft"])
+    carry_out(plan, city.keys, given.yes, lambda: _problems(city, given.programme, amounts, grants))
     _write_report(report, grants, mistakes)
-    cli.console.print(f"{len(grants.lines)} lines charged, {len(mistakes)} left out; report in {report}")
+    cli.console.print(f"{len(grants.lines):,} lines charged, {len(mistakes):,} left out; report in {report}")
+    _write_delivery(city, file, delivery)
 
 
-def _plan(city: Municipality, given, file, grants: Grants, left_out: int, budget: int) -> Plan:
-    programme, key = given.programme, given.key
-    sends = [
-        city.send(
-            f"roll {chunk}",
-            Role.PROGRAMME_MANAGER,
-            "Programmes",
-            "grantRoll",
-            programme,
-            chunk,
-            roll,
-            key=key,
+def _plan(
+    city: Municipality,
+    given,
+    file: csvfile.CsvFile,
+    grants: Grants,
+    delivery: Delivery,
+    left_out: int,
+    budget: int,
+) -> Plan:
+    programme = given.programme
+
+    def send(words: str, function: str, *values: object):
+        return city.send(
+            words, Role.PROGRAMME_MANAGER, "Programmes", function, programme, *values, key=given.key
         )
-        for chunk, roll in grants.rolls.items()
+
+    sends = [
+        send(f"rolls {min(group)} to {max(group)}", "grantRolls", list(group), list(group.values()))
+        for group in grants.roll_groups()
     ]
     sends += [
-        city.send(
-            f"credits of {len(part.won)}",
-            Role.PROGRAMME_MANAGER,
-            "Programmes",
-            "grantCredits",
-            programme,
-            part.ref,
-            list(part.won),
-            list(part.won.values()),
-            key=key,
-        )
+        send(f"credits of {len(part.won)}", "grantCredits", part.ref, list(part.won), list(part.won.values()))
         for part in grants.credits
     ]
+    last = []
+    if not city.contract("Programmes").deliveryOf(delivery.root)["programme"]:
+        values = (delivery.root, file.content_hash, len(delivery.citizens), delivery.total_won)
+        last = [send("the delivery's root", "anchorDelivery", *values)]
     before = len(grants.lines) - grants.new_citizens
     facts = (
         ("list", f"{file.path.name}, SHA-256 {file.content_hash.hex()}"),
         ("programme", str(programme)),
-        (
-            "citizens",
-            f"{grants.new_citizens:,} new, {before:,} granted before",
-        ),
+        ("citizens", f"{grants.new_citizens:,} new, {before:,} granted before"),
         ("left out", f"{left_out:,} lines"),
         ("amount", f"{format_won(grants.new_won)} of {format_won(budget)} left"),
         ("rolls, credits", f"{len(grants.rolls)} chunks, {len(grants.credits)} transactions of credits"),
+        ("delivery", f"{len(delivery.citizens):,} recipients, {format_won(delivery.total_won)}"),
+        ("its root", "0x" + delivery.root.hex()),
     )
-    return Plan(f"Relief of {city.code}", facts, tuple(sends))
+    return Plan(f"Relief of {city.code}", facts, tuple(sends), last=tuple(last))
+
+
+def _write_delivery(city: Municipality, file: csvfile.CsvFile, delivery: Delivery) -> None:
+    anchored = city.contract("Programmes").deliveryOf(delivery.root)
+    expected = (delivery.programme, len(delivery.citizens), delivery.total_won)
+    if tuple(anchored[name] for name in ("programme", "recipients", "amount")) != expected:
+        raise CheckFailed("the chain does not hold this delivery's root and totals")
+    tree = Path(f"{file.path}.delivery.tree")
+    delivery.write(tree)
+    record = Path(f"{file.path}.delivery.json")
+    write_record(
+        record,
+        {
+            "city": city.code,
+            "chain_id": city.chain_id,
+            "programmes": city.address("Programmes"),
+            "programme": delivery.programme,
+            "root": "0x" + delivery.root.hex(),
+            "list_sha256": file.content_hash.hex(),
+            "recipients": len(delivery.citizens),
+            "total_won": delivery.total_won,
+            "anchored_at": anchored["anchoredAt"],
+        },
+    )
+    cli.console.print(f"delivery record in {record}, for publishing; proofs come from {tree}")
+
+
+def _proofs(words: tuple[str, ...]) -> None:
+    parser = cli.parser("relief proofs", "Proofs of a delivery, one JSON object a line.")
+    parser.add_argument("--tree", required=True, help="<list>.delivery.tree")
+    parser.add_argument("--participants", required=True, help="numbers, a comma between")
+    parser.add_argument("--out", help="write to this file instead of standard output")
+    given = cli.arguments(parser, words)
+    wanted = numbers(given.participants) or []
+    try:
+        lines = [json.dumps(proof) + "\n" for proof in read_proofs(Path(given.tree), wanted)]
+        if given.out:
+            Path(given.out).write_text("".join(lines))
+        else:
+            sys.stdout.writelines(lines)
+    except OSError as error:
+        raise Refusal(f"{error.filename}: {error.strerror}") from error
 
 
 def _problems(city: Municipality, programme: int, amounts: tuple[int, ...], grants: Grants) -> list[str]:
@@ -145,13 +200,10 @@ def _problems(city: Municipality, programme: int, amounts: tuple[int, ...], gran
     return wrong[:20]
 
 
-def _write_report(path: Path, grants: Grants, mistakes: list[csvfile.Mistake]) -> None:
-    outcomes: list[tuple[int, object, object, str]] = [
-        (line.number, line.citizen, line.won, "charged") for line in grants.lines
-    ]
-    outcomes += [(mistake.line, "", "", mistake.words) for mistake in mistakes]
+def _write_report(path: Path, grants: Grants, mistakes: Iterable[csvfile.Mistake]) -> None:
+    wrong = sorted(mistakes, key=attrgetter("line"))
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("line", "citizen", "won", "outcome"))
-        outcomes.sort(key=itemgetter(0))
-        writer.writerows(outcomes)
+        writer.writerows((mistake.line, "", "", mistake.words) for mistake in wrong)
+        writer.writerows((line.number, line.citizen, line.won, "charged") for line in grants.lines)

@@ -33,6 +33,13 @@ interface IProgrammes {
         uint40 expiresAt;
     }
 
+    struct Delivery {
+        uint16 programme;
+        uint32 recipients;
+        uint64 amount; // won of all recipients
+        uint40 anchoredAt;
+    }
+
     event ProgrammeCreated(uint16 indexed programme, bytes32 indexed label, Rules rules);
     event Funded(uint16 indexed programme, uint256 amount);
     event RollGranted(
@@ -43,6 +50,9 @@ interface IProgrammes {
     );
     event Closed(uint16 indexed programme, uint40 expiresAt);
     event Swept(uint16 indexed programme, uint256 amount);
+    event DeliveryAnchored(
+        uint16 indexed programme, bytes32 indexed root, bytes32 listHash, uint256 recipients, uint256 amount
+    );
 
     error UnknownProgramme(uint16 programme);
     error ProgrammeExpired(uint16 programme, uint40 expiresAt);
@@ -60,6 +70,8 @@ interface IProgrammes {
     error LengthMismatch(uint256 citizens, uint256 amounts);
     error ZeroFunding();
     error CreditTooLarge(uint32 citizen, uint256 credits, uint256 most);
+    error DeliveryAlreadyAnchored(bytes32 root);
+    error DeliveryExceedsGrants(uint16 programme, uint256 granted, uint256 amount);
     error TierAmountTooLarge(uint256 amount, uint256 most);
 
     /// @notice Opens a programme; its id follows on from the last. `label` names it for people off chain.
@@ -74,6 +86,16 @@ interface IProgrammes {
     /// @dev PROGRAMME_MANAGER. The same bytes again change nothing and emit nothing; other bytes fail
     ///      with RollAlreadyGranted. Emits RollGranted.
     function grantRoll(uint16 programme, uint256 chunk, bytes calldata tiers) external;
+
+    /// @notice Several chunks in one transaction, each under the same promises as `grantRoll`.
+    /// @dev PROGRAMME_MANAGER. LengthMismatch. Three full chunks are about 12.4 million gas.
+    function grantRolls(uint16 programme, uint256[] calldata chunks, bytes[] calldata tiers) external;
+
+    /// @notice Anchors what a list delivered: a Merkle root over its recipients, and public totals (G-6).
+    /// @param listHash SHA-256 of the list's bytes: whoever has the list can tell that it was this one.
+    /// @dev PROGRAMME_MANAGER. The same again changes nothing and emits nothing; DeliveryAlreadyAnchored for
+    ///      other totals under a known root, DeliveryExceedsGrants beyond what was ever granted.
+    function anchorDelivery(uint16 programme, bytes32 root, bytes32 listHash, uint32 recipients, uint64 amount) external;
 
     /// @notice Grants personal amounts; `grantRef` is accepted once (M-3).
     /// @dev PROGRAMME_MANAGER. Emits CreditsGranted.
@@ -110,6 +132,12 @@ interface IProgrammes {
 
     /// @return Won granted and unspent, whether or not it has expired (M-4).
     function balanceOf(uint16 programme, uint32 citizen) external view returns (uint256);
+
+    /// @return Balances (M-4) of `count` citizens from `first` on, 4 bytes each, big endian.
+    function balancesOf(uint16 programme, uint32 first, uint32 count) external view returns (bytes memory);
+
+    /// @return What was anchored under a root; programme 0 if nothing was (G-6).
+    function deliveryOf(bytes32 root) external view returns (Delivery memory);
 
     /// @notice What a citizen could spend of each open programme at this merchant now, in drawing order.
     function spendable(uint32 citizen, uint32 merchant) external view returns (Balance[] memory);

@@ -17,12 +17,20 @@ def root(leaves: Sequence[bytes]) -> bytes:
 
     Raises ProofError when there is no leaf.
     """
+    return levels(leaves)[-1][0]
+
+
+def levels(leaves: Sequence[bytes]) -> list[list[bytes]]:
+    """The whole tree over `leaves`, the leaves first and the root last (P-9).
+
+    Raises ProofError when there is no leaf.
+    """
     if not leaves:
         raise ProofError("a tree needs at least one leaf")
-    level = list(leaves)
-    while len(level) > 1:
-        level = _next_level(level)
-    return level[0]
+    tree = [list(leaves)]
+    while len(tree[-1]) > 1:
+        tree.append(_next_level(tree[-1]))
+    return tree
 
 
 def proof(leaves: Sequence[bytes], index: int) -> list[bytes]:

@@ -206,7 +206,11 @@ def wait(transaction: str, seconds: float = MINED_SECONDS) -> TxReceipt:
 
 def send(account: LocalAccount, to: str | None, data: str) -> TxReceipt:
     """Sign, send and wait. Raises what `sign`, `broadcast` and `wait` raise."""
-    signed = sign(account, to, data)
+    return mined(sign(account, to, data))
+
+
+def mined(signed: Signed) -> TxReceipt:
+    """Send what is signed, and wait. Raises what `broadcast` and `wait` raise."""
     broadcast(signed.raw)
     return wait(signed.transaction)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -32,6 +33,8 @@ class Plan:
     facts: tuple[tuple[str, str], ...]
     sends: tuple[Send, ...]
     warnings: tuple[str, ...] = ()
+    last: tuple[Send, ...] = ()
+    """Sent only once the check found everything right."""
     _gas: list[int] = field(default_factory=list, repr=False)
 
     def show(self, keys: Keyring) -> None:
@@ -48,45 +51,72 @@ class Plan:
             None if send.after_others else chain.estimate(keys.address(send.key), send.to, send.data)
             for send in self.sends
         ]
-        signers = ", ".join(dict.fromkeys(f"{s.key} {keys.address(s.key)}" for s in self.sends)) or "–"
+        signers = (
+            ", ".join(dict.fromkeys(f"{s.key} {keys.address(s.key)}" for s in (*self.sends, *self.last)))
+            or "–"
+        )
+        gas += [None] * len(self.last)
         known = sum(amount for amount in gas if amount is not None)
         more = "" if None not in gas else f", and {gas.count(None)} estimated when sent"
         table.add_row("signed by", signers)
         table.add_row(
-            "transactions", f"{len(self.sends)}, about {known:,} gas{more}, gas price {chain.gas_price():,}"
+            "transactions", f"{len(gas)}, about {known:,} gas{more}, gas price {chain.gas_price():,}"
         )
         cli.console.print(table)
         for warning in self.warnings:
             cli.console.print(warning, style="yellow", markup=False)
 
-    def send(self, keys: Keyring) -> int:
-        """Send in order, each after the one before it was mined. Returns the gas used."""
-        used = 0
+    def send(self, keys: Keyring, sends: Sequence[Send]) -> Sent:
+        """Send in order, each after the one before it was mined."""
+        used, seconds = 0, 0.0
         with _progress() as bar:
-            task = bar.add_task("sending", total=len(self.sends))
-            for send in self.sends:
+            task = bar.add_task("sending", total=len(sends))
+            for send in sends:
                 bar.update(task, description=send.words)
-                receipt = chain.send(keys.account(send.key), send.to, send.data)
+                signed = chain.sign(keys.account(send.key), send.to, send.data)
+                started = time.monotonic()
+                receipt = chain.mined(signed)
+                seconds += time.monotonic() - started
                 used += receipt["gasUsed"]
                 bar.advance(task)
-        return used
+        return Sent(len(sends), used, seconds)
 
 
-def carry_out(plan: Plan, keys: Keyring, yes: bool, check: Callable[[], list[str]]) -> None:
-    """Show, ask, send, then check.
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What went onto the chain. `seconds`: from broadcast to receipt, summed."""
+
+    transactions: int = 0
+    gas: int = 0
+    seconds: float = 0.0
+
+    def __add__(self, other: Sent) -> Sent:
+        return Sent(
+            self.transactions + other.transactions, self.gas + other.gas, self.seconds + other.seconds
+        )
+
+
+def carry_out(plan: Plan, keys: Keyring, yes: bool, check: Callable[[], list[str]]) -> Sent:
+    """Show, ask, send, then check, then send what stood over until the check.
 
     `check` reads the state back and returns what is wrong. Raises CheckFailed if something is.
     """
     plan.show(keys)
-    if plan.sends:
+    sent = Sent()
+    if plan.sends or plan.last:
         cli.ask(yes)
-        gas = plan.send(keys)
-        cli.console.print(f"transactions mined: {len(plan.sends)}, {gas:,} gas")
+        sent = plan.send(keys, plan.sends)
     else:
         cli.console.print("nothing to send: the chain is as it should be")
     if problems := check():
         raise CheckFailed("; ".join(problems))
     cli.console.print("[bold green]checked on chain[/]")
+    if plan.last:
+        sent += plan.send(keys, plan.last)
+    if sent.transactions:
+        told = f"{sent.transactions}, {sent.gas:,} gas, on the chain in {sent.seconds:.1f} s"
+        cli.console.print(f"transactions mined: {told}")
+    return sent
 
 
 def _progress() -> Progress:

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, Final
 
 from gateway.domain.calendar import start_of_day
-from gateway.domain.programme import CHUNK_CITIZENS, EVERYWHERE, MAX_TIERS, mask, unpack_roll
+from gateway.domain.participants import CitizenStatus
+from gateway.domain.programme import (
+    CHUNK_CITIZENS,
+    EVERYWHERE,
+    MAX_TIERS,
+    chunk_of,
+    mask,
+    roll_tier,
+    unpack_roll,
+)
 from scripts.lib import chain
 from scripts.lib.errors import CheckFailed, Refusal
 from scripts.lib.municipality import Municipality
@@ -16,6 +26,8 @@ from scripts.lib.municipality import Municipality
 STATUS: Final = ("none", "open", "swept")
 STATUS_OPEN: Final = 1
 LABEL_BYTES: Final = 32
+BALANCES: Final = 16_384
+"""Balances in one call of the chain: about 40 million gas, which no client refuses to compute."""
 
 
 def label_bytes(label: str) -> bytes:
@@ -59,18 +71,19 @@ class Granted:
     """What a programme has granted, from the chain's own words."""
 
     rolls: dict[int, bytes]
-    tiers: dict[int, int]
     credits: dict[int, int] = field(default_factory=dict)
     by_ref: dict[bytes, dict[int, int]] = field(default_factory=dict)
 
     def won(self, citizen: int, tier_amounts: tuple[int, ...]) -> int:
         """Won granted to a citizen until now."""
-        tier = self.tiers.get(citizen, 0)
+        roll = self.rolls.get(chunk_of(citizen))
+        tier = roll_tier(roll, citizen) if roll else 0
         return (tier_amounts[tier - 1] if tier else 0) + self.credits.get(citizen, 0)
 
     def citizens(self) -> set[int]:
         """Everybody who was granted something."""
-        return set(self.tiers) | set(self.credits)
+        on_rolls = (citizen for chunk, roll in self.rolls.items() for citizen, _ in unpack_roll(chunk, roll))
+        return set(on_rolls) | set(self.credits)
 
 
 def tier_amounts(city: Municipality, programme: int) -> tuple[int, ...]:
@@ -89,8 +102,7 @@ def granted(city: Municipality, programme: int) -> Granted:
         roll = programmes.rollOf(programme, chunk)
         if int(roll, 16):
             rolls[chunk] = chain.code(roll)[1:]  # the first byte is STOP
-    tiers = {citizen: tier for chunk, roll in rolls.items() for citizen, tier in unpack_roll(chunk, roll)}
-    found = Granted(rolls, tiers)
+    found = Granted(rolls)
     first = city.record.entries(city.code)["programmes"]["block"]
     for event in chain.logs("Programmes", programmes.address, "CreditsGranted", first):
         if event["programme"] != programme:
@@ -102,22 +114,33 @@ def granted(city: Municipality, programme: int) -> Granted:
     return found
 
 
-def profiles(city: Municipality, citizens: Iterable[int], done: Callable[[int], None]) -> dict[int, int]:
-    """The status (C-4) by citizen, 0 for an unknown one."""
-    wanted = list(citizens)
-    calls = [chain.encode("Participants", "citizen", (citizen,)) for citizen in wanted]
-    words = chain.call_many(city.address("Participants"), calls, done)
-    return {citizen: int(word, 16) >> 160 & 0xFF for citizen, word in zip(wanted, words, strict=True)}
+def frozen(city: Municipality) -> set[int]:
+    """The citizens whose status is not active now (C-4): nobody's status changes without an event."""
+    first = city.record.entries(city.code)["participants"]["block"]
+    events = chain.logs("Participants", city.address("Participants"), "CitizenChanged", first)
+    latest = {event["citizen"]: event["status"] for event in events}
+    return {citizen for citizen, status in latest.items() if status != CitizenStatus.ACTIVE}
 
 
 def balances(
     city: Municipality, programme: int, citizens: Iterable[int], done: Callable[[int], None]
 ) -> dict[int, int]:
-    """Won granted and unspent by citizen, each asked of the chain."""
-    wanted = list(citizens)
-    calls = [chain.encode("Programmes", "balanceOf", (programme, citizen)) for citizen in wanted]
-    words = chain.call_many(city.address("Programmes"), calls, done)
-    return {citizen: int(word, 16) for citizen, word in zip(wanted, words, strict=True)}
+    """Won granted and unspent by citizen, each out of the chain's own answer, `BALANCES` a call."""
+    blocks: dict[int, list[int]] = defaultdict(list)
+    for citizen in citizens:
+        blocks[citizen // BALANCES].append(citizen)
+    programmes, found = city.address("Programmes"), {}
+    for wanted in blocks.values():
+        wanted.sort()
+        first, count = wanted[0], wanted[-1] - wanted[0] + 1
+        call = chain.encode("Programmes", "balancesOf", (programme, first, count))
+        answer = bytes(chain.web3.eth.call({"to": programmes, "data": call}))
+        held = memoryview(answer[64 : 64 + 4 * count])  # after the place and the length of `bytes`
+        for citizen in wanted:
+            at = 4 * (citizen - first)
+            found[citizen] = int.from_bytes(held[at : at + 4], "big")
+        done(len(wanted))
+    return found
 
 
 def created(city: Municipality, contract: str, event: str, number: str, label: bytes) -> int | None:

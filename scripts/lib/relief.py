@@ -8,24 +8,29 @@ written is reported and left alone.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from gateway.domain.keccak import keccak256
 from gateway.domain.money import MAX_UINT32, format_won
-from gateway.domain.participants import CitizenStatus
 from gateway.domain.programme import chunk_of, pack_roll
-from scripts.lib.csvfile import CsvFile, Mistake, whole_number
+from scripts.lib.csvfile import CsvFile, Mistakes, whole_number
 from scripts.lib.programmes import Granted
 
-HEADERS: Final = (("citizen", "tier"), ("citizen", "amount"))
+HEADERS: Final = (
+    ("participant", "tier"),
+    ("participant", "amount"),
+    ("citizen", "tier"),
+    ("citizen", "amount"),
+)
 CREDIT_BLOCK: Final = 256
 """Citizen ids in one transaction of credits: about 6 million gas."""
+ROLLS_AT_ONCE: Final = 3
+"""Whole chunks in one transaction: about 12.4 million gas. Four would pass 16 million."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One right line: the citizen, what the programme grants in all, and by which tier (0 = personal)."""
 
     number: int
@@ -52,69 +57,80 @@ class Grants:
     new_won: int = 0
     new_citizens: int = 0
 
+    def roll_groups(self) -> Iterator[dict[int, bytes]]:
+        """The chunks of each transaction."""
+        chunks = sorted(self.rolls)
+        for start in range(0, len(chunks), ROLLS_AT_ONCE):
+            yield {chunk: self.rolls[chunk] for chunk in chunks[start : start + ROLLS_AT_ONCE]}
 
-def lines_of(file: CsvFile, tier_amounts: Sequence[int]) -> tuple[list[Line], list[Mistake]]:
-    """The lines whose form is right, and the mistakes; of a citizen named twice no line counts."""
-    mistakes = list(file.mistakes)
-    lines: list[Line] = []
-    by_tier = "tier" in file.columns
+
+def lines_of(file: CsvFile, tier_amounts: Sequence[int], citizens: int) -> tuple[list[Line], Mistakes]:
+    """The lines that are right by themselves, and the mistakes; of a citizen named twice no line counts.
+
+    Never more lines are kept than there are `citizens`, so a list of any length fits the memory.
+    Raises Refusal when too much is wrong.
+    """
+    mistakes = Mistakes()
+    lines: dict[int, Line] = {}
+    doubles: dict[int, list[int]] = {}
+    doubled = 0
+    by_tier = file.columns[1] == "tier"
     tiers_of = {won: tier for tier, won in reversed(list(enumerate(tier_amounts, start=1))) if won}
-    for row in file.rows:
-        citizen = whole_number(row.fields["citizen"])
-        value = whole_number(row.fields["tier" if by_tier else "amount"])
+    for number, (who, what) in file.rows(mistakes):
+        citizen, value = whole_number(who), whole_number(what)
         if citizen is None or value is None:
-            mistakes.append(Mistake(row.line, "not a whole number"))
-        elif by_tier:
-            if not 1 <= value <= len(tier_amounts) or not tier_amounts[value - 1]:
-                mistakes.append(Mistake(row.line, f"the programme has no tier {value}"))
-            else:
-                lines.append(Line(row.line, citizen, value, tier_amounts[value - 1]))
+            mistakes.add(number, "not a whole number")
+        elif not 1 <= citizen <= citizens:
+            mistakes.add(number, f"no citizen has the id {citizen}")
+        elif by_tier and (not 1 <= value <= len(tier_amounts) or not tier_amounts[value - 1]):
+            mistakes.add(number, f"the programme has no tier {value}")
         elif not 0 < value <= MAX_UINT32:
-            mistakes.append(Mistake(row.line, f"an amount is from 1 to {MAX_UINT32} won"))
+            mistakes.add(number, f"an amount is from 1 to {MAX_UINT32} won")
+        elif citizen in lines:
+            doubles.setdefault(citizen, [lines[citizen].number]).append(number)
+            doubled += 1
+            mistakes.check(doubled)
+        elif by_tier:
+            lines[citizen] = Line(number, citizen, value, tier_amounts[value - 1])
         else:
-            lines.append(Line(row.line, citizen, tiers_of.get(value, 0), value))
-    seen: dict[int, list[Line]] = defaultdict(list)
-    for line in lines:
-        seen[line.citizen].append(line)
-    for doubles in seen.values():
-        if len(doubles) > 1:
-            numbers = ", ".join(str(line.number) for line in doubles)
-            mistakes += [
-                Mistake(line.number, f"citizen {line.citizen} is in lines {numbers}") for line in doubles
-            ]
-    return [line for line in lines if len(seen[line.citizen]) == 1], mistakes
+            lines[citizen] = Line(number, citizen, tiers_of.get(value, 0), value)
+    for citizen, numbers in doubles.items():
+        del lines[citizen]
+        told = ", ".join(map(str, numbers[:10])) + (", …" if len(numbers) > 10 else "")
+        for number in numbers:
+            mistakes.add(number, f"citizen {citizen} is in lines {told}")
+    return list(lines.values()), mistakes
 
 
 def plan_grants(
     lines: Sequence[Line],
-    statuses: Mapping[int, int],
+    frozen: set[int],
     granted: Granted,
     tier_amounts: tuple[int, ...],
     budget_won: int,
     file_hash: bytes,
     programme: int,
-) -> tuple[Grants, list[Mistake]]:
+    mistakes: Mistakes,
+) -> Grants:
     """What to send for the lines, in the order of the file until the budget is used up.
 
-    A new tier goes on its chunk's roll, or as a credit when the roll was written before (M-2).
+    A new tier goes on its chunk's roll, or as a credit when the roll was written before (M-2). What cannot
+    be granted goes to `mistakes`. Raises Refusal when that is too much.
     """
-    grants, mistakes = Grants(), []
+    grants = Grants()
     tiers: dict[int, int] = {}
     credits: dict[int, int] = {}
     for line in lines:
-        status = statuses[line.citizen]
         before = granted.won(line.citizen, tier_amounts)
-        if status == 0:
-            mistakes.append(Mistake(line.number, f"no citizen has the id {line.citizen}"))
-        elif before == line.won:
+        if before == line.won:
             grants.lines.append(line)
         elif before:
             said = f"was granted {format_won(before)}, the line says {format_won(line.won)}"
-            mistakes.append(Mistake(line.number, f"citizen {line.citizen} {said}"))
-        elif status != CitizenStatus.ACTIVE:
-            mistakes.append(Mistake(line.number, f"citizen {line.citizen} is frozen"))
+            mistakes.add(line.number, f"citizen {line.citizen} {said}")
+        elif line.citizen in frozen:
+            mistakes.add(line.number, f"citizen {line.citizen} is frozen")
         elif grants.new_won + line.won > budget_won:
-            mistakes.append(Mistake(line.number, "over the programme's budget"))
+            mistakes.add(line.number, "over the programme's budget")
         else:
             grants.lines.append(line)
             grants.new_won += line.won
@@ -125,7 +141,7 @@ def plan_grants(
                 credits[line.citizen] = line.won
     grants.rolls = pack_roll(tiers)
     grants.credits = _parts(credits, granted, file_hash, programme)
-    return grants, mistakes
+    return grants
 
 
 def grant_ref(file_hash: bytes, programme: int, block: int, attempt: int) -> bytes:

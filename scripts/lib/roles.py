@@ -62,7 +62,15 @@ FUNCTIONS: Final[Mapping[str, Mapping[Role, tuple[str, ...]]]] = {
     },
     "Programmes": {
         **_COMMON,
-        Role.PROGRAMME_MANAGER: ("create", "grantRoll", "grantCredits", "close", "sweep"),
+        Role.PROGRAMME_MANAGER: (
+            "create",
+            "grantRoll",
+            "grantRolls",
+            "grantCredits",
+            "close",
+            "sweep",
+            "anchorDelivery",
+        ),
         Role.TREASURER: ("fund",),
     },
     "Cashback": {

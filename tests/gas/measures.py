@@ -148,7 +148,7 @@ def _as_if_registered(town: Town, citizens: int) -> None:
 
 
 def _plain_transfers(town: Town, note: Note) -> None:
-    code = _compiled_token()
+    code = compiled_token()
     town.now += 1
     receipt = town.chain.send(wallet_of("admin"), Call(b"", code, MAX_GAS), town.now)
     token = bytes.fromhex(receipt["contractAddress"][2:])
@@ -163,7 +163,7 @@ def _plain_transfers(town: Town, note: Note) -> None:
         note(f"Plain ERC-20 batch transfer, a citizen, {when}", int(receipt["gasUsed"], 16) // BATCH)
 
 
-def _compiled_token() -> bytes:
+def compiled_token() -> bytes:
     """The peer, compiled with the city's own settings."""
     request: dict[str, Any] = {
         "language": "Solidity",

@@ -18,6 +18,7 @@ _NO_RATE: Final = _BOUNDS + "test_a_band_without_a_rate_earns_no_bonus"
 _PLACES: Final = _BOUNDS + "test_city_money_is_spent_only_where_it_fits"
 _EXPIRY: Final = _BOUNDS + "test_city_money_moves_until_the_second_before_it_expires"
 _CYCLE: Final = "tests/contracts/stateful/test_cycle.py::test_a_cycle_is_paid_under_a_whole_file_and_once"
+_DELIVERY: Final = _BOUNDS + "test_a_delivery_is_no_more_than_what_was_granted"
 _MODULES: Final = "tests/contracts/stateful/test_roles.py::test_a_module_function_is_refused_to_people"
 
 
@@ -217,6 +218,20 @@ FAULTS: Final = (
         "Programmes.sol",
         "uint256 shift = (citizen & 3) * 64;",
         "uint256 shift = (citizen & 1) * 64;",
+    ),
+    Fault(
+        "a delivery of what was never granted",
+        "Programmes.sol",
+        "if (amount > granted) revert DeliveryExceedsGrants(id, granted, amount);",
+        "",
+        _DELIVERY,
+    ),
+    Fault(
+        "other totals under a known root",
+        "Programmes.sol",
+        "if (!isSame) revert DeliveryAlreadyAnchored(root);",
+        "",
+        _DELIVERY,
     ),
     # --- Cashback
     Fault(

@@ -107,14 +107,14 @@ def test_a_programme_that_was_created_and_not_funded_is_funded(town: Town, monke
     class Killed(BaseException):
         pass
 
-    send = chain.send
+    send = chain.mined
 
     def killing(*arguments):
         send(*arguments)
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(chain, "send", killing)
+        patch.setattr(chain, "mined", killing)
         with pytest.raises(Killed):
             run(programme, "main", *programme_words("cut off"), "--yes")
     run(programme, "main", *programme_words("cut off"), "--yes")

@@ -1,6 +1,10 @@
 """Relief from a list: mistakes by line, the rest charged, and never twice (M-2 to M-4)."""
 
 import csv
+import hashlib
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -129,13 +133,13 @@ def test_what_the_budget_lacks_is_left_out(town: Town, relief_programme: int):
     assert [line for line, words in outcomes(file).items() if "budget" in words] == [27, 28, 29, 30, 31]
 
 
-@pytest.mark.parametrize("kill_at", (1, 2))
+@pytest.mark.parametrize("kill_at", (1, 2, 3))
 def test_a_killed_run_ends_the_same_when_run_again(town: Town, relief_programme: int, monkeypatch, kill_at):
     class Killed(BaseException):
         pass
 
     file = town.csv("citizen,amount\n1,400000\n2,111\n3,222\n")
-    send, count = chain.send, {"sent": 0}
+    send, count = chain.mined, {"sent": 0}
 
     def killing(*arguments):
         receipt = send(*arguments)
@@ -145,11 +149,14 @@ def test_a_killed_run_ends_the_same_when_run_again(town: Town, relief_programme:
         return receipt
 
     with monkeypatch.context() as patch:
-        patch.setattr(chain, "send", killing)
+        patch.setattr(chain, "mined", killing)
         with pytest.raises(Killed):
             charge(relief_programme, file)
     charge(relief_programme, file)
     assert held(town, relief_programme) == {1: T1, 2: 111, 3: 222}
+    before = nonces(town.city)
+    charge(relief_programme, file)
+    assert nonces(town.city) == before
 
 
 def test_a_released_citizen_gets_it_from_the_same_list(town: Town, relief_programme: int, fresh_chain):
@@ -187,3 +194,43 @@ def test_the_wrong_key_is_refused_before_anything_is_sent(
 def test_creating_a_programme_again_sends_nothing(town: Town, relief_programme: int, request, unchanged):
     run(programme, "main", *programme_words(request.node.name[-30:]), "--yes")
     assert town.city.contract("Programmes").programmeCount() == relief_programme
+
+
+def test_a_delivery_is_anchored_and_each_recipient_has_a_proof_g6(town: Town, relief_programme: int):
+    file = town.csv("participant,tier\n3,1\n1,1\n999,1\n2,2\n")
+    charge(relief_programme, file)
+    record = json.loads(Path(f"{file}.delivery.json").read_text())
+    assert (record["recipients"], record["total_won"]) == (3, 2 * T1 + T2)
+    assert record["list_sha256"] == hashlib.sha256(Path(file).read_bytes()).hexdigest()
+    anchored = town.city.contract("Programmes").deliveryOf(record["root"])
+    assert (anchored["programme"], anchored["recipients"], anchored["amount"]) == (
+        relief_programme, 3, 2 * T1 + T2
+    )  # fmt: skip
+    out = town.folder / "proofs"
+    tree = f"{file}.delivery.tree"
+    run(relief, "proofs", "--tree", tree, "--participants", "1,2,3", "--out", str(out))
+    script = Path(__file__).parents[2] / "docs" / "check_delivery.py"
+
+    def check(text: str, root: str) -> tuple[int, str]:
+        done = subprocess.run([sys.executable, script, root], input=text, capture_output=True, text=True)
+        return done.returncode, done.stdout.strip()
+
+    proofs = out.read_text()
+    assert check(proofs, record["root"]) == (0, "3 right, 0 wrong")
+    assert check(proofs.replace(str(T2), str(T2 + 1)), record["root"]) == (1, "2 right, 1 wrong")
+    assert check(proofs, "0x" + "11" * 32)[0] == 1
+    assert check("", record["root"])[0] == 1
+    ends(1, relief, "proofs", "--tree", tree, "--participants", "4")
+    Path(tree).write_bytes(Path(tree).read_bytes()[:-1])
+    ends(1, relief, "proofs", "--tree", tree, "--participants", "1")
+
+
+def test_the_root_is_anchored_only_once_the_check_found_all_right_g6(
+    town: Town, relief_programme: int, monkeypatch
+):
+    file = town.csv("citizen,tier\n1,1\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(relief, "_problems", lambda *_: ["somebody was charged wrongly"])
+        ends(2, relief, "main", "--programme", str(relief_programme), "--file", file, "--yes")
+    events = chain.logs("Programmes", town.city.address("Programmes"), "DeliveryAnchored")
+    assert relief_programme not in {event["programme"] for event in events}

@@ -211,3 +211,38 @@ def test_one_undefined_tier_is_found_anywhere(city: City, place: int) -> None:
     roll[place // 2] |= 0xF0 if place % 2 == 0 else 0x0F
     with reverts("RollHasUndefinedTier", 0):
         grant(city, programme, bytes(roll))
+
+
+def test_several_chunks_go_in_one_transaction_m2(city: City) -> None:
+    programme = city.programme(budget=10**7, tiers=TIERS)
+    populate(city, 3 * CHUNK_CITIZENS)
+    manager = city.by(Role.PROGRAMME_MANAGER)
+    rolls = [b"\x01", b"\x23", b"\x40"]
+    grant(city, programme, rolls[1], chunk=1)  # written before: the rest is granted all the same
+    tx = city.programmes.grantRolls(programme, [0, 1, 2], rolls, manager)
+    assert [event["chunk"] for event in tx.events["RollGranted"]] == [0, 2]
+    places = (1, CHUNK_CITIZENS, CHUNK_CITIZENS + 1, 2 * CHUNK_CITIZENS)
+    assert [city.programmes.tierOf(programme, place) for place in places] == [1, 2, 3, 4]
+    assert silent(city.programmes.grantRolls(programme, [0, 1, 2], rolls, manager))
+    with reverts("LengthMismatch", 2, 1):
+        city.programmes.grantRolls(programme, [0, 1], rolls[:1], manager)
+    with reverts("RollAlreadyGranted", programme, 1):
+        city.programmes.grantRolls(programme, [0, 1], [rolls[0], b"\x99"], manager)
+
+
+def test_balances_of_many_are_those_of_each_m4(city: City) -> None:
+    programme = city.programme(budget=10**10, tiers=range(1, 9))
+    populate(city, 2 * CHUNK_CITIZENS)
+    rolls = [random_roll(CHUNK_BYTES, 5), random_roll(40, 6)]
+    for chunk, roll in enumerate(rolls):
+        grant(city, programme, roll, chunk)
+    first, count = CHUNK_CITIZENS - 50, 150  # over the border of a chunk and past the end of a roll
+    city.programmes.grantCredits(
+        programme, b"r" * 32, [first + 3, first + 4], [7, 2**31 - 1], city.by(Role.PROGRAMME_MANAGER)
+    )
+    told = bytes(city.programmes.balancesOf(programme, first, count))
+    assert len(told) == 4 * count
+    for place in range(count):
+        alone = city.programmes.balanceOf(programme, first + place)
+        assert int.from_bytes(told[4 * place : 4 * place + 4], "big") == alone
+    assert bytes(city.programmes.balancesOf(programme, 1, 0)) == b""

@@ -14,7 +14,7 @@ from gateway.domain.record import Draw, PaymentRecord, parse_records
 from tests.contracts.stateful.node import PrivateChain
 from tests.contracts.stateful.rules_people import DAY
 from tests.contracts.stateful.test_invariants import settled
-from tests.contracts.stateful.town import Town, deploy, key_of, ref
+from tests.contracts.stateful.town import Town, deploy, key_of, ref, wallet_of
 
 GENERAL, MARKET = 1, 2  # shops: district 1, category 1, band 0; district 2, category 2, band 1
 WITH_BONUS, ALONE = 2, 3  # citizens: of cohort 1, with ₩30,000 of relief; of cohort 2, with own money only
@@ -102,3 +102,19 @@ def test_city_money_moves_until_the_second_before_it_expires(town: Town) -> None
     town.now = expiry - 2
     assert pay(town, ALONE, GENERAL, 400).draws == (Draw(2, 400),)
     assert pay(town, ALONE, GENERAL, 400).draws == ()
+
+
+def test_a_delivery_is_no_more_than_what_was_granted(town: Town) -> None:
+    """G-6: a root is anchored once, with totals that the programme has granted."""
+    granted = town.read("Programmes", "totalsOf", 1)[1].outstanding
+
+    def refused(recipients: int, won: int) -> str | None:
+        values = (1, ref("root"), ref("list"), recipients, won)
+        return town.refusal(
+            wallet_of("programme-manager"), town.call("Programmes", "anchorDelivery", *values)
+        )
+
+    assert refused(1, granted + 1) == "DeliveryExceedsGrants"
+    town.do("programme-manager", "Programmes", "anchorDelivery", 1, ref("root"), ref("list"), 1, granted)
+    assert refused(1, granted) is None
+    assert refused(2, granted) == refused(1, granted - 1) == "DeliveryAlreadyAnchored"

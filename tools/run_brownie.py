@@ -128,8 +128,8 @@ def compile_once(env: dict[str, str]) -> int:
     """Compiles what changed, one run at a time.
 
     Parallel runs share ``build/``; without the lock each would compile and write it at once. Brownie's first
-    start after a compilation removes artifacts that no contract depends on, which the start of another run may
-    just be reading: so that start happens here too, still under the lock.
+    start after a compilation removes artifacts that no contract depends on, which the start of another run
+    may just be reading: so that start happens here too, still under the lock.
 
     Returns:
         brownie's exit code, 0 when there was nothing to do.

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway.api import (
     citizens,
     description,
+    lots,
     merchants,
     notices,
     operator,
@@ -42,6 +43,7 @@ _JSON: Final = b"application/json"
 _ROUTERS: Final = (
     public.router,
     citizens.router,
+    lots.router,
     payments.router,
     merchants.router,
     notices.router,

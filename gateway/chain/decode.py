@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -117,9 +117,11 @@ class Decoder:
 
     def emitted(self, logs: Iterable[Mapping[str, Any]]) -> list[Emitted]:
         """The events of some logs, in the order of the logs, with their places; the transfers of a block
-        as one, before all else that happened in it."""
+        as one, before all else that happened in it. Transfers that are all that their transaction did are
+        told once more each, in their place: a gift is one."""
         found: list[Emitted] = []
-        for _, of_block in groupby(logs, key=itemgetter("blockNumber")):
+        for _, group in groupby(logs, key=itemgetter("blockNumber")):
+            of_block = list(group)
             moved: dict[str, int] = defaultdict(int)
             others: list[Emitted] = []
             for log in of_block:
@@ -134,8 +136,20 @@ class Decoder:
             if moved:
                 changes = {bytes.fromhex(topic[26:]): won for topic, won in moved.items()}
                 found.append(_emitted(events.Transfers(changes), last))
-            found += others
+            found += self._with_gifts(of_block, others) if moved else others
         return found
+
+    def _with_gifts(self, logs: Sequence[Mapping[str, Any]], others: list[Emitted]) -> list[Emitted]:
+        """The events of a block, and among them the transfers of transactions that did nothing else."""
+        busy = {item.tx_hash.hex() for item in others if not isinstance(item.event, events.Approval)}
+        alone = [
+            _emitted(_read_transfer(log), log)
+            for log in logs
+            if log["transactionHash"][2:] not in busy
+            and log["topics"][:1] == [TRANSFER_TOPIC]
+            and log["address"].lower() in self._currencies
+        ]
+        return sorted(others + alone, key=lambda item: item.log_index) if alone else others
 
     def reverted(self, refused: NodeRefused) -> NodeRefused:
         """`refused` as CallReverted when it carries a contract's error, else as it is."""

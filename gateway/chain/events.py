@@ -75,7 +75,8 @@ class CurrencySet(ChainEvent):
 
 @dataclass(frozen=True, slots=True)
 class Transfer(ChainEvent):
-    """ERC-20; `sender` is zero for an issue, `receiver` for a burn."""
+    """ERC-20; `sender` is zero for an issue, `receiver` for a burn. Told one by one only where it is all
+    that a transaction did: a gift, or a move between the platform's own accounts (O-6, O-7)."""
 
     sender: bytes
     receiver: bytes

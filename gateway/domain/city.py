@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from gateway.domain.business_days import BusinessCalendar
 from gateway.domain.order import PASS_LIFETIME_SECONDS
+from gateway.domain.own_refund import RefundTerms
 from gateway.domain.participants import COHORTS, SalesBand
 from gateway.domain.programme import mask
 
@@ -135,6 +136,15 @@ class JoinTerms(_Part):
     session_days: Annotated[int, Field(gt=0)]
 
 
+class OwnMoneyTerms(_Part):
+    """L-8 to L-11: when own money is paid back. `worse_terms_on`: days from which the terms were worse."""
+
+    refund_use_percent: Annotated[int, Field(ge=60, le=80, strict=True)] = 60
+    withdrawal_days: Annotated[int, Field(ge=7, le=365, strict=True)] = 7
+    expiry_years: Annotated[int, Field(ge=5, le=50, strict=True)] = 5
+    worse_terms_on: tuple[date, ...] = ()
+
+
 class RoleTerms(_Part):
     """A: seconds that what a dangerous role does is announced ahead; 0 = at once."""
 
@@ -164,6 +174,7 @@ class City(_Part):
     payment: PaymentTerms
     stand_in: StandInTerms = StandInTerms()
     join: JoinTerms
+    own_money: OwnMoneyTerms = OwnMoneyTerms()
     roles: RoleTerms
     districts: Annotated[tuple[Numbered, ...], Field(min_length=1)]
     cohorts: tuple[Numbered, ...] = ()
@@ -176,6 +187,14 @@ class City(_Part):
         if any(not 0 < cohort.number < COHORTS for cohort in self.cohorts):
             raise ValueError(f"a cohort is 1 to {COHORTS - 1}")
         return self
+
+    @property
+    def refund_terms(self) -> RefundTerms:
+        """When own money is paid back (L)."""
+        terms = self.own_money
+        return RefundTerms(
+            terms.refund_use_percent, terms.withdrawal_days, terms.expiry_years, terms.worse_terms_on
+        )
 
     @property
     def calendar(self) -> BusinessCalendar:

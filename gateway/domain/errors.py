@@ -8,6 +8,7 @@ DomainError
 ├── ProofError           no such leaf (P-9)
 ├── RollError            not a roll, or a grant that does not fit one (M-2)
 ├── RefundError          a refund that the record does not allow (F-1, F-2)
+├── LotError             more own money asked of lots than they have (L-3)
 ├── TransitionError      a payment cannot go from that state to the other
 ├── BusinessNumberError  not a Korean business registration number
 └── Refused              a payment is refused for a reason of the shared vocabulary (reasons.py)
@@ -46,6 +47,10 @@ class RollError(DomainError, ValueError):
 
 class RefundError(DomainError, ValueError):
     """A refund that the payment's record does not allow (F-1, F-2)."""
+
+
+class LotError(DomainError, ValueError):
+    """More own money is asked of lots than they have (L-3)."""
 
 
 class TransitionError(DomainError):

@@ -41,6 +41,11 @@ def _number(name: str) -> "Column[int]":
     return Column(name, BigInteger, primary_key=True, autoincrement=False)
 
 
+def _log_index() -> "Column[int]":
+    """Which log of its block told it: the order of things within a block."""
+    return Column("log_index", Integer, nullable=False, server_default="0")
+
+
 def _word(name: str) -> "Column[bytes]":
     return Column(name, LargeBinary, primary_key=True)
 
@@ -82,6 +87,8 @@ deposits = _mirror(
     won("amount"),
     moment("issued_at", nullable=False),
     Column("tx_hash", LargeBinary, nullable=False),
+    _log_index(),
+    Index("ix_mirror_deposit_citizen", "currency", "citizen"),
 )
 redemptions = _mirror(
     "redemption",
@@ -89,6 +96,22 @@ redemptions = _mirror(
     Column("holder", LargeBinary, nullable=False),
     won("amount"),
     moment("redeemed_at", nullable=False),
+    Column("citizen", BigInteger, comment="whose wallet it was; null: no citizen's"),
+    _log_index(),
+    Index("ix_mirror_redemption_citizen", "currency", "citizen"),
+)
+gifts = _mirror(
+    "gift",
+    [_number("block_number"), Column("log_index", Integer, primary_key=True, autoincrement=False)],
+    Column("giver", BigInteger, nullable=False),
+    Column("receiver", BigInteger, nullable=False),
+    won("amount"),
+    moment("given_at", nullable=False),
+    Column("block_hash", LargeBinary, nullable=False),
+    # Follows from what was before it: worked out when somebody first asks, and gone with the block.
+    Column("parts", JSONB, nullable=False, comment="the lots that it carried (L-5); [] = not worked out yet"),
+    Index("ix_mirror_gift_giver", "currency", "giver"),
+    Index("ix_mirror_gift_receiver", "currency", "receiver"),
 )
 city = _mirror(
     "city",
@@ -186,6 +209,8 @@ refunds = _mirror(
     Column("programme_parts", LargeBinary, nullable=False, comment="32 bytes, as in a record"),
     moment("refunded_at", nullable=False),
     Column("log_index", Integer, comment="in its block"),
+    Column("citizen", BigInteger, nullable=False, server_default="0"),
+    Index("ix_mirror_refund_citizen", "currency", "citizen"),
 )
 changes = _mirror(
     "change",
@@ -214,6 +239,7 @@ MIRRORED: tuple[Table, ...] = (
     balances,
     deposits,
     redemptions,
+    gifts,
     city,
     programmes,
     rolls,

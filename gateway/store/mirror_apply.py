@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Table
+from sqlalchemy import Table, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.record import RecordFields, record_at, scan_records
@@ -19,6 +19,10 @@ from gateway.store.working_set import Key
 
 if TYPE_CHECKING:
     from gateway.chain.decode import Emitted
+
+_HOLDERS = text("""
+    SELECT wallet, citizen FROM mirror_citizen
+    WHERE currency = :currency AND wallet = ANY(CAST(:wallets AS bytea[]))""")
 
 __all__ = ["apply", "mirror_money", "mirror_payments"]  # the latter two register handlers
 
@@ -42,11 +46,12 @@ async def apply(
     for table, keys in touched.items():
         await rows.sets[table].load(conn, keys)
     await _load_refunded(conn, rows, emitted)
+    await _load_holders(conn, rows, emitted)
     for item in emitted:
         handler = HANDLERS.get(type(item.event).__name__)
         if handler is not None:
             rows.block, rows.tx_hash, rows.time = item.block, item.tx_hash, times[item.block]
-            rows.log_index = item.log_index
+            rows.block_hash, rows.log_index = item.block_hash, item.log_index
             handler(rows, item.event)
     for table in t.MIRRORED:
         await rows.sets[table].flush(conn)
@@ -69,6 +74,21 @@ async def _load_refunded(conn: AsyncConnection, rows: Rows, emitted: Sequence[Em
         await rows.sets[table].load(conn, keys)
 
 
+async def _load_holders(conn: AsyncConnection, rows: Rows, emitted: Sequence[Emitted]) -> None:
+    """Whose the wallets are that gifts and redemptions name. Wallets of this step's own are told by it."""
+    wallets: set[bytes] = set()
+    for item in emitted:
+        event: Any = item.event
+        match type(event).__name__:
+            case "Transfer":
+                wallets |= {event.sender, event.receiver}
+            case "Redeemed":
+                wallets.add(event.holder)
+    if wallets:
+        found = await conn.execute(_HOLDERS, {"currency": rows.currency, "wallets": sorted(wallets)})
+        rows.holders.update({row.wallet: row.citizen for row in found})
+
+
 def _touches(event: Any) -> Iterable[tuple[Table, Key]]:
     """The rows that may be there already and that `event` changes."""
     match type(event).__name__:
@@ -78,6 +98,8 @@ def _touches(event: Any) -> Iterable[tuple[Table, Key]]:
             yield t.merchants, (event.merchant,)
         case "WalletRotated":
             yield (t.citizens if event.kind == 1 else t.merchants), (event.id,)
+        case "Transfer":
+            pass
         case "Transfers":
             yield from ((t.balances, (wallet,)) for wallet in event.changes)
         case "ProgrammeFunded" | "RollGranted" | "ProgrammeClosed" | "ProgrammeSwept":

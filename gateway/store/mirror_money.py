@@ -29,6 +29,7 @@ def _citizen_registered(rows: Rows, event: e.CitizenRegistered) -> None:
         cohort=event.cohort,
         card_limit=0,
     )
+    rows.holders[event.wallet] = event.citizen
 
 
 @on("CitizenChanged")
@@ -60,6 +61,8 @@ def _merchant_changed(rows: Rows, event: e.MerchantChanged) -> None:
 def _wallet_rotated(rows: Rows, event: e.WalletRotated) -> None:
     table = t.citizens if event.kind == 1 else t.merchants
     rows.row(table, event.id)["wallet"] = event.new_wallet
+    if event.kind == 1:
+        rows.holders[event.new_wallet] = event.id
 
 
 @on("CardLimitSet")
@@ -86,7 +89,26 @@ def _issued(rows: Rows, event: e.Issued | e.IssuedToTreasury) -> None:
         amount=event.amount,
         issued_at=rows.time,
         tx_hash=rows.tx_hash,
+        log_index=rows.log_index,
     )
+
+
+@on("Transfer")
+def _transfer(rows: Rows, event: e.Transfer) -> None:
+    """A gift (O-6), unless it went between accounts of the platform (O-7)."""
+    giver, receiver = rows.holders.get(event.sender), rows.holders.get(event.receiver)
+    if giver and receiver and event.value:
+        rows.add(
+            t.gifts,
+            rows.block,
+            rows.log_index,
+            giver=giver,
+            receiver=receiver,
+            amount=event.value,
+            given_at=rows.time,
+            block_hash=rows.block_hash,
+            parts=[],
+        )
 
 
 @on("Redeemed")
@@ -98,6 +120,8 @@ def _redeemed(rows: Rows, event: e.Redeemed) -> None:
         holder=event.holder,
         amount=event.amount,
         redeemed_at=rows.time,
+        citizen=rows.holders.get(event.holder),
+        log_index=rows.log_index,
     )
 
 

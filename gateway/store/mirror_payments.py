@@ -82,6 +82,7 @@ def _refunded(rows: Rows, event: e.Refunded) -> None:
         from_own=event.from_own,
         programme_parts=event.programme_parts.to_bytes(32, "big"),
         refunded_at=rows.time,
+        citizen=record.citizen,
         log_index=rows.log_index,
     )
     for part in event.parts:

@@ -44,17 +44,20 @@ def on(*names: str) -> Callable[[Handler], Handler]:
 
 
 class Rows:
-    """One municipality's rows in all tables. `block`, `log_index`, `time` and `tx_hash` are the event's at
-    hand."""
+    """One municipality's rows in all tables. `block`, `block_hash`, `time`, `tx_hash` and `log_index` are the
+    event's at hand; `holders`: citizens by the wallets that events name."""
 
     def __init__(self, currency: str, rolls: Mapping[bytes, bytes]) -> None:
         """`rolls`: tiers by the address of the roll (M-2)."""
         self.sets = {table: WorkingSet(table, currency) for table in t.MIRRORED}
+        self.currency = currency
         self.rolls = rolls
         self.block = 0
-        self.log_index = 0
         self.time = 0
         self.tx_hash = b""
+        self.block_hash = b""
+        self.log_index = 0
+        self.holders: dict[bytes, int] = {}
 
     def row(self, table: Table, *key: Any) -> dict[str, Any]:
         """A row that must be there, to be changed in place."""

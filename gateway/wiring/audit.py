@@ -19,11 +19,14 @@ from gateway.chain.shapes import Profile
 from gateway.config import Settings
 from gateway.domain import merkle
 from gateway.domain.cashback import is_credit_alive
+from gateway.domain.errors import LotError
+from gateway.domain.lots import Lots, replay_all
 from gateway.domain.money import format_won
 from gateway.domain.record import leaves_of, read_record
 from gateway.flow.errors import Unavailable
 from gateway.rails.bank import camt053
 from gateway.store import chain_tables as mirror
+from gateway.store.lot_history import LotReader, everything
 from gateway.store.payment_tables import payments
 from gateway.store.payment_tables import stand_in_claims as claims
 from gateway.store.people_tables import deposits
@@ -102,6 +105,7 @@ class _Audit:
         merchants = await self._participants("merchant", "merchantCount")
         return [
             await self._own_money(citizens, merchants),
+            await self._lots(citizens),
             await self._city_money(list(citizens)),
             await self._cashback(list(citizens)),
             await self._merchants(list(merchants)),
@@ -146,6 +150,29 @@ class _Audit:
             check.same(f"{accounts[wallet]} (0x{wallet.hex()})", balance, stored.get(wallet, 0))
         supply = await self._chain.one("LocalCurrency", "totalSupply")
         check.same("the supply, against the sum of all balances", supply, sum(balances), "sum")
+        return check
+
+    async def _lots(self, citizens: Mapping[int, bytes]) -> Check:
+        """L-1: the lots that follow from what the chain wrote alone add up to its balance, and are those that
+        the citizen is shown."""
+        check = Check("own money in lots, every citizen and charge")
+        books = replay_all(await everything(self._connection, self._code))
+        numbers = sorted(citizens)
+        balances = await self._chain.many("LocalCurrency", "balanceOf", [(citizens[n],) for n in numbers])
+        reader = LotReader(self._connection, self._code)
+        for number, balance in zip(numbers, balances, strict=True):
+            lots = books.get(number, Lots(number))
+            check.same(f"citizen {number}", balance, lots.own_won, "lots")
+            try:
+                shown = await reader.of(number)
+            except LotError as error:
+                check.compared += 1
+                check.differences.append(f"citizen {number}: {error}")
+                continue
+            for lot in lots.lots:
+                told = shown.find(lot.charge.ref)
+                account = f"citizen {number}, charge 0x{lot.charge.ref.hex()}"
+                check.same(account, lot.left_won, told.left_won if told else 0, "shown")
         return check
 
     async def _city_money(self, citizens: list[int]) -> Check:

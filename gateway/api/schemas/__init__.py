@@ -6,6 +6,7 @@ from gateway.api.schemas.kinds import (
     rfc3339_or_none,
     rfc3339_text,
 )
+from gateway.api.schemas.lots import LotOut, LotRefund, LotsOut
 from gateway.api.schemas.merchants import (
     AccountIn,
     Decide,
@@ -97,6 +98,9 @@ __all__ = [
     "Deposits",
     "Health",
     "JoinedOut",
+    "LotOut",
+    "LotRefund",
+    "LotsOut",
     "MakeOrder",
     "MakePass",
     "MakeWebhook",

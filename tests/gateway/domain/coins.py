@@ -40,7 +40,8 @@ class Coins:
     def redeem(self, citizen: int, won: int, charge: Charge | None) -> None:
         if charge is None:
             self.take(citizen, won)
-        for _ in range(won if charge else 0):
+            return
+        for _ in range(won):
             self.purses[citizen].remove(charge)
 
     def left(self, citizen: int) -> dict[bytes, int]:

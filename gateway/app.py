@@ -19,6 +19,7 @@ from gateway.api.access import Access, Limiter
 from gateway.api.application import Edge, create_api
 from gateway.config import Settings, load_settings
 from gateway.flow.intake import Intake
+from gateway.flow.intake.neighbours import Neighbours
 from gateway.flow.notices_stream import Streams
 from gateway.flow.sessions import hashed
 from gateway.logs import set_up_logs
@@ -43,8 +44,9 @@ def make_app(settings: Settings) -> Edge:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         async with open_parts(settings) as parts, AsyncExitStack() as stack:
             access.municipalities.update(parts.municipalities)
+            neighbours = Neighbours()
             for code, municipality in parts.municipalities.items():
-                intake = Intake(municipality, settings.database_url, settings.intake_bounds)
+                intake = Intake(municipality, settings.database_url, settings.intake_bounds, neighbours)
                 intake.start()
                 stack.push_async_callback(intake.close)
                 access.intakes[code] = intake

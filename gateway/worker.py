@@ -14,11 +14,11 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 
-from gateway.chain.accounts import RoleAccount, load_accounts
+from gateway.chain.accounts import RoleAccount, accounts_of, load_accounts
 from gateway.chain.decode import Decoder
 from gateway.chain.errors import ChainError
 from gateway.chain.indexer import Indexer
@@ -36,10 +36,13 @@ from gateway.flow.outcomes import WORK_CHANNEL, Outcomes, payments_topic
 from gateway.rails.webhook import WebhookClient
 from gateway.wiring import bank, events
 from gateway.wiring.batches import CityBatches, Shares
-from gateway.wiring.desk import ROLES, ChainDesk, queueable
+from gateway.wiring.desk import GATEWAY, ROLES, ChainDesk, queueable
 from gateway.wiring.parts import Parts, Place, open_parts
+from gateway.wiring.relaying import GatewayAccounts, granted
 
 log = structlog.get_logger(__name__)
+
+Done = TypeVar("Done")
 
 _IDLE_SECONDS: Final = 1.0
 _AGAIN_SECONDS: Final = 0.5
@@ -47,6 +50,7 @@ _REGISTER_SECONDS: Final = 10.0
 _BANK_SECONDS: Final = 0.5
 _SCHEDULE_SECONDS: Final = 5.0
 _CONTACT_SECONDS: Final = 3.0
+_LEFT_SECONDS: Final = 1.0
 _PRUNE_SECONDS: Final = 60.0
 
 
@@ -66,26 +70,44 @@ class Worker:
         self.seen = SeenReceipts(self._mined)
 
     async def start(self) -> None:
-        """Start relayers, indexers and loops; waits for a node or an account that is not free yet."""
-        settings, places = self.parts.settings, self.parts.places
-        accounts = await asyncio.to_thread(load_accounts, ROLES, settings.keys)
+        """Start relayers, indexers and loops; waits for a node or an account that is not free yet.
+
+        Several workers share the batches, an account each; all else is done by the one that has the other
+        roles' accounts, and a second one takes over when it ends.
+        """
+        places = self.parts.places
         await _until_done("node", self._know_node)
-        contact = _loop("contact", self._contact, asyncio.Event(), _CONTACT_SECONDS)
-        self.tasks.append(asyncio.create_task(contact))
+        self._begin("contact", self._contact, asyncio.Event(), _CONTACT_SECONDS)
         decoder = _decoder(places.values())
         repairer = self._repairer(places, decoder)
-        relayers = {role: self._relayer(accounts[role], repairer, decoder) for role in ROLES}
-        for place in places.values():
-            self.indexers.append(self._indexer(place, repairer))
-        for relayer in relayers.values():
-            await _until_done(f"relayer {relayer.account.role}", relayer.start)
-            self.stack.push_async_callback(relayer.stop)
+        accounts = await _until_done("accounts", lambda: self._accounts(repairer, decoder))
+        own = await _until_done("relayer gateway", accounts.take)
+        self.stack.push_async_callback(own.stop)
+        self.indexers += [self._indexer(place, repairer) for place in places.values()]
         for indexer in self.indexers:
             indexer.start()
             self.stack.push_async_callback(indexer.stop)
-        work = Outcomes(settings.database_url, WORK_CHANNEL)
+        work = Outcomes(self.parts.settings.database_url, WORK_CHANNEL)
         work.start()
         self.stack.push_async_callback(work.close)
+        relayers = {GATEWAY: own}
+        for place in places.values():
+            self._batches(place, relayers, work)
+        self._begin("left", lambda: accounts.finish_left(own), asyncio.Event(), _LEFT_SECONDS)
+        log.info("worker makes batches", cities=list(places))
+        await self._rest(relayers, repairer, decoder, work)
+
+    async def _rest(
+        self, relayers: dict[str, Relayer], repairer: Repairer, decoder: Decoder, work: Outcomes
+    ) -> None:
+        """Everything but batches, once the other roles' accounts are ours."""
+        settings, places = self.parts.settings, self.parts.places
+        roles = [role for role in ROLES if role != GATEWAY]
+        for role, account in (await asyncio.to_thread(load_accounts, roles, settings.keys)).items():
+            relayer = self._relayer(account, repairer, decoder)
+            await _until_done(f"relayer {role}", relayer.start)
+            self.stack.push_async_callback(relayer.stop)
+            relayers[role] = relayer
         webhooks = WebhookClient(self.parts.clock.now, loopback=settings.webhook_loopback)
         self.stack.push_async_callback(webhooks.close)
         for place in places.values():
@@ -95,6 +117,24 @@ class Worker:
         gc.collect()
         gc.freeze()
         log.info("worker started", cities=list(places))
+
+    async def _accounts(self, repairer: Repairer, decoder: Decoder) -> GatewayAccounts:
+        parts, keys = self.parts, self.parts.settings.keys
+        cities = [place.contracts for place in parts.places.values()]
+        names = await granted(accounts_of(GATEWAY, keys), keys, self.node, cities)
+        return GatewayAccounts(
+            names,
+            keys,
+            parts.engine,
+            parts.outbox,
+            parts.clock,
+            lambda account: self._relayer(account, repairer, decoder),
+        )
+
+    def _begin(
+        self, name: str, step: Callable[[], Awaitable[bool]], told: asyncio.Event, seconds: float
+    ) -> None:
+        self.tasks.append(asyncio.create_task(_loop(name, step, told, seconds)))
 
     async def stop(self) -> None:
         """End the loops, then what they use."""
@@ -159,6 +199,14 @@ class Worker:
         for indexer in self.indexers:
             indexer.wake()
 
+    def _batches(self, place: Place, relayers: Mapping[str, Relayer], work: Outcomes) -> None:
+        m = place.municipality
+        desk = ChainDesk(m.code, place.contracts, self.parts.outbox, {}, self.parts.clock, relayers)
+        told = work.subscribe(payments_topic(m.code))
+        batches = CityBatches(m, desk, self.shares, told)
+        self.stack.push_async_callback(batches.close)
+        self._begin(f"{m.code} batches", batches.step, told, _IDLE_SECONDS)
+
     def _loops(self, place: Place, relayers: Mapping[str, Relayer], work: Outcomes) -> None:
         m = place.municipality
         desk = ChainDesk(m.code, place.contracts, self.parts.outbox, {}, self.parts.clock, relayers)
@@ -189,18 +237,13 @@ class Worker:
             await close_due_cycle(place, desk)
             return False
 
-        told = work.subscribe(payments_topic(m.code))
-        batches = CityBatches(m, desk, self.shares, told)
-        self.stack.push_async_callback(batches.close)
         for name, step, event, seconds in (
-            ("batches", batches.step, told, _IDLE_SECONDS),
             ("citizens", citizens, work.subscribe(m.code), _IDLE_SECONDS),
             ("others", others, work.subscribe(m.code), _IDLE_SECONDS),
             ("bank", bank_files, asyncio.Event(), _BANK_SECONDS),
             ("schedule", schedule, asyncio.Event(), _SCHEDULE_SECONDS),
         ):
-            task = asyncio.create_task(_loop(f"{m.code} {name}", step, event, seconds))
-            self.tasks.append(task)
+            self._begin(f"{m.code} {name}", step, event, seconds)
 
     def _notices(self, place: Place, webhooks: WebhookClient) -> None:
         m = place.municipality
@@ -215,7 +258,7 @@ class Worker:
             ("webhooks", sender.step, told, _IDLE_SECONDS),
             ("prune", prune, asyncio.Event(), _PRUNE_SECONDS),
         ):
-            self.tasks.append(asyncio.create_task(_loop(f"{m.code} {name}", step, event, seconds)))
+            self._begin(f"{m.code} {name}", step, event, seconds)
 
 
 async def close_due_cycle(place: Place, desk: ChainDesk) -> None:
@@ -244,11 +287,10 @@ async def _loop(name: str, step: Callable[[], Awaitable[bool]], told: asyncio.Ev
             await asyncio.wait_for(told.wait(), pause)
 
 
-async def _until_done(name: str, step: Callable[[], Awaitable[None]]) -> None:
+async def _until_done(name: str, step: Callable[[], Awaitable[Done]]) -> Done:
     while True:
         try:
-            await step()
-            return
+            return await step()
         except Exception as error:
             log.warning("waiting", part=name, error=str(error)[:300])
             await asyncio.sleep(_AGAIN_SECONDS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from rich.table import Table
 
 from scripts.lib import cli
+from scripts.lib.city import further_keys
 from scripts.lib.keys import NAMES, Keyring
 
 
@@ -24,6 +25,6 @@ def _make(words: tuple[str, ...]) -> None:
     table = Table(title=f"Keys in {keys.folder}", title_justify="left")
     for column in ("key", "address", ""):
         table.add_column(column)
-    for name in NAMES:
+    for name in (*NAMES, *further_keys()):
         table.add_row(name, keys.address(name), "[green]made[/]" if name in made else "was there")
     cli.console.print(table)

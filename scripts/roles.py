@@ -58,7 +58,7 @@ def _show(words: tuple[str, ...]) -> None:
     city = Municipality.open(given)
     names = {
         city.keys.address(name): name
-        for name in (*ROLES_BY_KEY, "treasury", "deployer")
+        for name in (*ROLES_BY_KEY, *city_file.further_keys(), "treasury", "deployer")
         if city.keys.has(name)
     }
     table = Table(title=f"Roles of {city.code}", title_justify="left")
@@ -74,12 +74,13 @@ def _change(verb: str, words: tuple[str, ...]) -> None:
     parser = cli.parser(f"roles {verb}", f"{verb.capitalize()}s a role.")
     parser_arguments(parser)
     parser.add_argument("--role", required=True, choices=sorted(ROLES_BY_KEY))
-    parser.add_argument("--account", required=True)
+    parser.add_argument("--account", required=True, help="an address, or the name of a key")
     given = cli.arguments(parser, words)
     city = Municipality.open(given)
-    if not is_address(given.account):
-        raise Refusal(f"{given.account!r} is not an address")
-    role, account = ROLES_BY_KEY[given.role], to_checksum_address(given.account)
+    named = city.keys.address(given.account) if city.keys.has(given.account) else given.account
+    if not is_address(named):
+        raise Refusal(f"{given.account!r} is not an address, and no key has that name")
+    role, account = ROLES_BY_KEY[given.role], to_checksum_address(named)
     if verb == "revoke" and role is Role.ADMIN and set(holders(city)[Role.ADMIN]) == {account}:
         raise Refusal("the last ADMIN cannot be revoked: nobody could grant a role again")
     delay = delay_seconds(city_file.load(city.code), role) if verb == "grant" else 0

@@ -41,7 +41,7 @@ async def storm_over(city: BenchCity, given: argparse.Namespace, console: Consol
     """Load and kills; returns what is to be reported of them. The clients' log is complete afterwards."""
     columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     async with NodeProxy(lambda: city.engines.rpc_url, given.seed) as proxy:
-        platform = Platform(city, given.apis, proxy.url, given.seed)
+        platform = Platform(city, given.apis, given.workers, proxy.url, given.seed)
         await asyncio.to_thread(platform.start)
         job = job_of(city.payers, platform, city.folder / "bench", given.clients, given.seed)
         load = await Load.start(job)
@@ -152,6 +152,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=15.0, help="no kill after this time")
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--apis", type=int, choices=(1, 2), default=2, help="API processes")
+    parser.add_argument("--workers", type=int, choices=(1, 2), default=2, help="workers, an account each")
     parser.add_argument("--citizens", type=int, default=200)
     parser.add_argument("--merchants", type=int, default=20)
     parser.add_argument("--own-won", type=int, default=100_000)

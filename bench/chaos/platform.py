@@ -24,15 +24,16 @@ from gateway.wiring.processes import API, WORKER, python
 
 KINDS: Final = ("api", "worker", "postgres", "chain, state kept", "chain, state lost")
 _SECOND_API: Final = "api-2"
+_SECOND_WORKER: Final = "worker-2"
 _ENGINES: Final = ("postgres", "anvil")
 _TRIES: Final = 3
 
 
 class Platform:
-    """The processes of one bench city. `apis`: how many API processes; the worker reaches the node at
-    `node_url`."""
+    """The processes of one bench city. `apis`, `workers`: how many processes of each; the workers reach the
+    node at `node_url`."""
 
-    def __init__(self, city: BenchCity, apis: int, node_url: str, seed: int) -> None:
+    def __init__(self, city: BenchCity, apis: int, workers: int, node_url: str, seed: int) -> None:
         self._city = city
         self._launch = Launch(city.folder, Console(quiet=True), simulators=False)
         self._draw = random.Random(f"platform/{seed}")
@@ -41,6 +42,7 @@ class Platform:
         first = city.processes.record(API)
         ports = [first.port if first and name == API else prefer(None) for name in names]
         self._apis = dict(zip(names, ports, strict=True))
+        self._workers = (WORKER, _SECOND_WORKER)[:workers]
         self.blocks_lost = 0
         self._height_killed = 0
         self.history: list[tuple[str, str]] = []
@@ -57,7 +59,7 @@ class Platform:
 
     def start(self) -> None:
         """Start whatever does not run, and come back when the APIs answer. Raises EngineError."""
-        for name in (*_ENGINES, WORKER, *self._apis):
+        for name in (*_ENGINES, *self._workers, *self._apis):
             record = self._record(name)
             if name not in self._killed and self._started and not (record and record.is_alive()):
                 self.fell[name] += 1
@@ -84,9 +86,9 @@ class Platform:
     def _start_gateway(self) -> None:
         environment = self._launch.environment()
         processes = self._city.processes
-        processes.start(
-            WORKER, python("gateway.cli", "work"), env={**environment, "CAMELLIA_RPC_URL": self._node_url}
-        )
+        for name in self._workers:
+            env = {**environment, "CAMELLIA_RPC_URL": self._node_url}
+            processes.start(name, python("gateway.cli", "work"), env=env)
         for name, port in self._apis.items():
             env = {**environment, "CAMELLIA_PORT": str(port)}
             processes.start(name, python("gateway.cli", "serve"), port=port, env=env)
@@ -98,6 +100,8 @@ class Platform:
         match kind:
             case "api":
                 return self._end(self._draw.choice(list(self._apis)))
+            case "worker":
+                return self._end(self._draw.choice(self._workers))
             case "chain, state kept":
                 with suppress(EngineError):  # it is down already
                     self._city.engines.checkpoint()

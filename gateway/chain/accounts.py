@@ -16,6 +16,7 @@ from eth_account import Account as Keyfile
 
 from gateway.chain.contracts import Call
 from gateway.chain.errors import KeyUnavailable
+from gateway.domain.city import account_name
 from gateway.domain.keccak import keccak256
 from gateway.domain.signature import CompactSignature
 
@@ -167,6 +168,15 @@ def role_address(role: str, folder: Path | None = None) -> bytes:
         return bytes.fromhex(json.loads(path.read_text())["address"].removeprefix("0x"))
     except (OSError, ValueError, KeyError) as error:
         raise KeyUnavailable(f"no keystore of {role} with an address: {error}") from error
+
+
+def accounts_of(role: str, folder: Path | None = None) -> list[str]:
+    """The names of a role's keystores, its first account first: ``gateway``, ``gateway-2``, …"""
+    folder = folder or keys_folder()
+    names: list[str] = []
+    while (folder / f"{(name := account_name(role, len(names) + 1))}.json").exists():
+        names.append(name)
+    return names
 
 
 def load_account(role: str, folder: Path | None = None, secret: str | None = None) -> RoleAccount:

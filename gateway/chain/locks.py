@@ -41,16 +41,18 @@ class RelayerLock:
         self._chain = _key("chain", chain_id)
 
     @classmethod
-    async def acquire(cls, engine: AsyncEngine, chain_id: int, account: bytes) -> Self:
+    async def acquire(
+        cls, engine: AsyncEngine, chain_id: int, account: bytes, seconds: float | None = None
+    ) -> Self:
         """Take the account, and a share of the chain.
 
-        Raises AccountBusy after five seconds: a process that was killed is noticed sooner than that.
+        Raises AccountBusy after `seconds`, else five: a process that was killed is noticed sooner than that.
         """
         conn = await _connect(engine)
         statement = text("SELECT pg_try_advisory_lock(:key)")
         key = _key("account", chain_id, account.hex())
         try:
-            for _ in range(int(_ACCOUNT_SECONDS / 0.1)):
+            for _ in range(1 + int((_ACCOUNT_SECONDS if seconds is None else seconds) / 0.1)):
                 if (await conn.execute(statement, {"key": key})).scalar_one():
                     break
                 await asyncio.sleep(0.1)
@@ -63,6 +65,11 @@ class RelayerLock:
             raise
         return lock
 
+    async def check(self) -> None:
+        """See that the locks are still held. Raises what DATABASE_AWAY names when their connection is gone:
+        the pool's other connections say nothing of it."""
+        await self._conn.execute(text("SELECT 1"))
+
     async def share_chain(self) -> None:
         """Wait until no repair is under way, and keep others from beginning one."""
         await self._conn.execute(text("SELECT pg_advisory_lock_shared(:key)"), {"key": self._chain})
@@ -74,6 +81,37 @@ class RelayerLock:
     async def release(self) -> None:
         """Give everything back."""
         await _close(self._conn)
+
+
+class HeldAccount:
+    """An account that a relayer takes, and may lose with the database or give back for a repair."""
+
+    def __init__(self, engine: AsyncEngine, chain_id: int, account: bytes) -> None:
+        self._engine = engine
+        self._chain_id = chain_id
+        self._account = account
+        self._lock: RelayerLock | None = None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it was taken and not given back; `check` asks the database."""
+        return self._lock is not None
+
+    async def take(self, seconds: float | None = None) -> None:
+        """Take it, anew if it was held. Raises AccountBusy, and what DATABASE_AWAY names."""
+        await self.give_back()
+        self._lock = await RelayerLock.acquire(self._engine, self._chain_id, self._account, seconds)
+
+    async def check(self) -> None:
+        """Raises what DATABASE_AWAY names when the locks are lost."""
+        if self._lock:
+            await self._lock.check()
+
+    async def give_back(self) -> None:
+        """Let others have it."""
+        lock, self._lock = self._lock, None
+        if lock:
+            await lock.release()
 
 
 @asynccontextmanager

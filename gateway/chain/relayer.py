@@ -19,7 +19,7 @@ from gateway.chain.announcements import Announcements
 from gateway.chain.contracts import Call
 from gateway.chain.decode import Decoder
 from gateway.chain.errors import BlocksLost, ChainError, NodeRefused
-from gateway.chain.locks import DATABASE_AWAY, RelayerLock
+from gateway.chain.locks import DATABASE_AWAY, HeldAccount
 from gateway.chain.node import Node
 from gateway.chain.outcome import Mined, see_mined
 from gateway.chain.patience import Patience
@@ -74,7 +74,7 @@ class Relayer:
         self._seen = seen
         self._may_be_queued_here = may_be_queued
         self._patience = Patience()
-        self._lock: RelayerLock | None = None
+        self._held = HeldAccount(engine, outbox.chain_id, account.address)
         self._gas_price = 0
         self._task: asyncio.Task[None] | None = None
         self._woken = asyncio.Event()
@@ -86,12 +86,12 @@ class Relayer:
 
     # --- life ---------------------------------------------------------------------------------
 
-    async def start(self) -> None:
+    async def start(self, *, seconds: float | None = None) -> None:
         """Take the account and go on where the last relayer of it stopped.
 
-        Raises AccountBusy when another relayer has it, NodeUnreachable, BlocksLost.
+        Raises AccountBusy when another relayer has it (for `seconds`), NodeUnreachable, BlocksLost.
         """
-        self._lock = await RelayerLock.acquire(self._engine, self._outbox.chain_id, self.account.address)
+        await self._held.take(seconds)
         try:
             await self._catch_up()
         except BlocksLost:
@@ -103,10 +103,13 @@ class Relayer:
         if self._task:
             await end(self._task)
             self._task = None
-        if self._lock:
-            await self._lock.release()
-            self._lock = None
+        await self._held.give_back()
         self._announcements.forget()
+
+    @property
+    def has_account(self) -> bool:
+        """Whether what is stored here goes out at once; else another relayer may have the account."""
+        return self._held.is_held
 
     # --- for the flows ------------------------------------------------------------------------
 
@@ -203,7 +206,7 @@ class Relayer:
                 seconds = self._patience.seconds() if self._open else _IDLE_SECONDS
                 woken = await woken_within(self._woken, seconds)
                 if not woken and not self._open:
-                    await self._look_around()
+                    await self._look_around(within_seconds=0.8 * _IDLE_SECONDS)
                 if self._may_be_queued:
                     self._may_be_queued = False
                     await self._sign_queued()
@@ -241,16 +244,12 @@ class Relayer:
 
     async def _resume(self) -> None:
         """After an engine was away: its connections, and what was on them, are gone."""
-        if self._lock:
-            await self._lock.release()
-        self._lock = await RelayerLock.acquire(self._engine, self._outbox.chain_id, self.account.address)
+        await self._held.take()
         await self._catch_up()
 
     async def _repair(self) -> None:
         """Let whoever comes first repair the chain; then go on."""
-        if self._lock:
-            await self._lock.release()
-            self._lock = None
+        await self._held.give_back()
         await self._repairer.repair()
         await self._resume()
 
@@ -267,9 +266,10 @@ class Relayer:
         await self._collect()
         await self._sign_queued()
 
-    async def _look_around(self) -> None:
-        """When idle: see that the chain still has its blocks, and that no row was forgotten."""
-        await self._repairer.look(within_seconds=0.8 * _IDLE_SECONDS)
+    async def _look_around(self, *, within_seconds: float = 0.0) -> None:
+        """See that the account is still ours, that the chain has its blocks, that no row was forgotten."""
+        await self._held.check()
+        await self._repairer.look(within_seconds=within_seconds)
         async with self._engine.connect() as conn:
             rows = await self._outbox.unfinished(conn, self.account.address)
         signed = {row.id: row for row in rows if row.state != "queued"}
@@ -281,22 +281,22 @@ class Relayer:
     async def _broadcast(self) -> int:
         """Send what was not sent, or long ago, in the order of nonces; how many."""
         now = asyncio.get_running_loop().time()
-        due = [
-            entry
-            for entry in self._open.values()
-            if self._sent.get(entry.id, -_AGAIN_SECONDS) + _AGAIN_SECONDS <= now
-        ]
-        if not due:
+        if any(entry.id in self._sent for entry in self._due(now)):
+            # Nodes do not usually forget one: blocks are gone, or somebody stored an earlier nonce.
+            await self._look_around()
+        if not (due := self._due(now)):
             return 0
-        due.sort(key=lambda entry: entry.nonce or 0)
-        if any(entry.id in self._sent for entry in due):
-            await self._repairer.look()  # nodes do not usually forget a transaction
         results = await self._node.send_raw([entry.raw or b"" for entry in due])
         for entry, result in zip(due, results, strict=True):
             self._sent[entry.id] = now
             if isinstance(result, NodeRefused):
                 await self._refused(entry, result)
         return len(due)
+
+    def _due(self, now: float) -> list[OutboxEntry]:
+        again = now - _AGAIN_SECONDS
+        due = (entry for entry in self._open.values() if self._sent.get(entry.id, again) <= again)
+        return sorted(due, key=lambda entry: entry.nonce or 0)
 
     async def _refused(self, entry: OutboxEntry, refused: NodeRefused) -> None:
         match classify(refused):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tomllib
 from datetime import date, time
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -23,6 +23,12 @@ Won = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
 Seconds = Annotated[int, Field(gt=0, strict=True)]
 BasisPoints = Annotated[int, Field(ge=0, le=10_000, strict=True)]
 Language = Literal["ko", "en"]
+MOST_GATEWAY_ACCOUNTS: Final = 16
+
+
+def account_name(role: str, number: int) -> str:
+    """The name of a role's account and of its keystore: ``gateway`` is the first, then ``gateway-2``."""
+    return role if number == 1 else f"{role}-{number}"
 
 
 class _Part(BaseModel):
@@ -146,11 +152,13 @@ class OwnMoneyTerms(_Part):
 
 
 class RoleTerms(_Part):
-    """A: seconds that what a dangerous role does is announced ahead; 0 = at once."""
+    """A: seconds that what a dangerous role does is announced ahead; 0 = at once. How many accounts submit
+    batches: so many workers can do so at the same time."""
 
     admin_delay_seconds: Annotated[int, Field(ge=0, lt=2**32, strict=True)]
     upgrader_delay_seconds: Annotated[int, Field(ge=0, lt=2**32, strict=True)]
     recovery_delay_seconds: Annotated[int, Field(ge=0, lt=2**32, strict=True)]
+    gateway_accounts: Annotated[int, Field(gt=0, le=MOST_GATEWAY_ACCOUNTS, strict=True)] = 1
 
 
 class Numbered(Name):

@@ -150,6 +150,9 @@ class Desk(Protocol):
     ) -> None:
         """GATEWAY: orders of 128 bytes, in the order given (P-7)."""
 
+    def batch_account(self) -> bytes:
+        """The account that submits batches here, 20 bytes."""
+
     async def register_citizens(
         self, connection: AsyncConnection, entries: Sequence[tuple[bytes, int, int]], reference: str
     ) -> None:

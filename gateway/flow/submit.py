@@ -48,26 +48,32 @@ _MAY_BATCH = text("""
            set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true)""")
 # NOT IN makes one hash of the few batches under way; the index then gives the rows in order up to the limit.
 _WAITING = text("""
-    SELECT serial, "order", (SELECT count(*) FROM jsonb_object_keys(held_city)) AS draws
+    SELECT serial, "order", (SELECT count(*) FROM jsonb_object_keys(held_city)) AS draws, citizen
     FROM payments
     WHERE currency = :currency AND state = 'held'
       AND serial NOT IN (SELECT unnest(serials) FROM payment_batches WHERE currency = :currency)
+      AND citizen NOT IN (
+          SELECT unnest(citizens) FROM payment_batches WHERE currency = :currency AND account <> :account)
     ORDER BY serial LIMIT :most""")
 _HOW_MANY = text("""
     SELECT (SELECT count(*) FROM (
                 SELECT 1 FROM payments WHERE currency = :currency AND state = 'held' LIMIT :most) AS held)
          - (SELECT COALESCE(sum(cardinality(serials)), 0) FROM payment_batches WHERE currency = :currency)""")
 _UNDER_WAY = text("""
-    INSERT INTO payment_batches (currency, reference, serials, submitted_at)
-    VALUES (:currency, :reference, CAST(:serials AS bigint[]), :at)""")
+    INSERT INTO payment_batches (currency, reference, serials, citizens, account, submitted_at)
+    VALUES (:currency, :reference, CAST(:serials AS bigint[]), CAST(:citizens AS bigint[]), :account, :at)""")
 
 
-async def batch(m: Municipality, desk: Desk, size: BatchSize, *, only_full: bool = False) -> SentBatch | None:
-    """Put held payments, oldest first, into one batch. None when nothing waits, or not enough for a full
-    batch (`only_full`).
+async def batch(
+    m: Municipality, desk: Desk, size: BatchSize, *, most: int = MOST_ORDERS, only_full: bool = False
+) -> SentBatch | None:
+    """Put held payments, oldest first and at most so many, into one batch. None when nothing waits, or not
+    enough for a full batch (`only_full`).
 
-    A citizen's payments stay in the order in which they were held. One at a time makes a city's batches.
+    A citizen's payments stay in the order in which they were held: one at a time makes a city's batches, and
+    who has a payment under way by another account waits for it (decision 011).
     """
+    account = desk.batch_account()
     async with m.engine.begin() as connection:
         if only_full:
             full = size.fitting([1] * MOST_ORDERS)
@@ -75,27 +81,29 @@ async def batch(m: Municipality, desk: Desk, size: BatchSize, *, only_full: bool
             if waiting is None or waiting < full:
                 return None
         rows = (
-            await connection.execute(_WAITING, {"currency": m.code, "most": MOST_ORDERS})
+            await connection.execute(_WAITING, {"currency": m.code, "most": most, "account": account})
             if await connection.scalar(_MAY_BATCH, {"currency": m.code})
             else ()
         )
         found = [tuple(row) for row in rows]
-        taken = found[: size.fitting([draws for _, _, draws in found])]
+        taken = found[: size.fitting([draws for _, _, draws, _ in found])]
         if not taken:
             return None
         reference = f"{m.clock.now()}-{uuid.uuid4().hex[:12]}"
-        await desk.submit_batch(connection, [order for _, order, _ in taken], reference)
+        await desk.submit_batch(connection, [order for _, order, _, _ in taken], reference)
         await connection.execute(
             _UNDER_WAY,
             {
                 "currency": m.code,
                 "reference": reference,
-                "serials": [serial for serial, _, _ in taken],
+                "serials": [serial for serial, _, _, _ in taken],
+                "citizens": sorted({citizen for _, _, _, citizen in taken}),
+                "account": account,
                 "at": m.clock.now(),
             },
         )
     desk.committed(connection)
-    return SentBatch(reference, len(taken), sum(draws for _, _, draws in taken))
+    return SentBatch(reference, len(taken), sum(draws for _, _, draws, _ in taken))
 
 
 async def register_citizens(m: Municipality, desk: Desk) -> str | None:

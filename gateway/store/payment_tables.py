@@ -89,6 +89,8 @@ batches = Table(
     currency_column(),
     Column("reference", Text, primary_key=True, comment="of the batch's transaction in the outbox"),
     Column("serials", ARRAY(BigInteger), nullable=False, comment="the payments, in the batch's order"),
+    Column("citizens", ARRAY(BigInteger), nullable=False, comment="who pays in it"),
+    Column("account", LargeBinary, nullable=False, comment="who submits it, 20 bytes"),
     moment("submitted_at", nullable=False),
 )
 

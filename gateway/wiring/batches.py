@@ -5,7 +5,8 @@ A full batch does not wait for that: a node carries out the next one while the l
 that mines several transactions in a block makes the block's own work once for all of them.
 
 Cities share the gateway's account. A city that is alone may have several batches under way; as soon as
-another one is active each has one, so that nobody's batch waits for more than one of each other city.
+another one is active each has one, and a smaller one (G-5), so that nobody's batch waits for more than one
+small batch of each other city.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from gateway.flow.submit import SentBatch
 from gateway.wiring.desk import ChainDesk
 
 MOST_UNDER_WAY: Final = 4
+ORDERS_BESIDE_OTHERS: Final = 64
 _ACTIVE_SECONDS: Final = 10.0
 _WAIT_SECONDS: Final = 60.0
 
@@ -37,6 +39,10 @@ class Shares:
         now = time.monotonic()
         others = (at for other, at in self.last.items() if other != code)
         return 1 if any(now - at < _ACTIVE_SECONDS for at in others) else MOST_UNDER_WAY
+
+    def most_orders(self, code: str) -> int:
+        """How many orders a city may put into its next batch."""
+        return ORDERS_BESIDE_OTHERS if self.of(code) == 1 else submit.MOST_ORDERS
 
     def used(self, code: str) -> None:
         """A city sent a batch."""
@@ -57,9 +63,15 @@ class CityBatches:
     async def step(self) -> bool:
         """Send a batch if there is one to send; whether there was."""
         code = self._m.code
-        if len(self._under_way) >= self._shares.of(code):
+        if len(self._under_way) >= self._shares.of(code) or not self._desk.has_batch_account():
             return False
-        sent = await submit.batch(self._m, self._desk, self._size, only_full=bool(self._under_way))
+        sent = await submit.batch(
+            self._m,
+            self._desk,
+            self._size,
+            most=self._shares.most_orders(code),
+            only_full=bool(self._under_way),
+        )
         if sent is None:
             return False
         self._shares.used(code)

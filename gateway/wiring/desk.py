@@ -26,6 +26,7 @@ _FOLLOWED: Final = (submit.BATCH, submit.REGISTER_CITIZENS)
 """Kinds that somebody asks `mined` about; others would only pile up."""
 
 
+_ASK_SECONDS: Final = 3.0
 _QUEUED: Final = ("escrow", "anchorFile", "markPaid", "markReturned")
 
 
@@ -73,6 +74,14 @@ class ChainDesk:
     ) -> None:
         call = self._contracts.submit_batch(list(orders))
         await self._put(connection, GATEWAY, call, submit.BATCH, reference)
+
+    def batch_account(self) -> bytes:
+        relayer = self._relayers.get(GATEWAY)
+        return relayer.account.address if relayer else self._addresses[GATEWAY]
+
+    def has_batch_account(self) -> bool:
+        """Whether a batch that is made now goes out from here."""
+        return self._relayers[GATEWAY].has_account
 
     async def register_citizens(
         self, connection: AsyncConnection, entries: Sequence[tuple[bytes, int, int]], reference: str
@@ -152,9 +161,14 @@ class ChainDesk:
     async def mined(self, kind: str, reference: str, *, seconds: float) -> Mined | None:
         """Wait until a transaction that went out here is mined, but not longer than `seconds`."""
         role, entry = self._last.pop((kind, reference), (None, None))
-        if role is not None and entry is not None:
+        if role is None or entry is None:
+            return None
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while (left := deadline - loop.time()) > 0:
             with suppress(TimeoutError):
-                return await asyncio.wait_for(self._relayers[role].outcome(entry), seconds)
+                # Asked anew: while the account was away, another worker may have seen it mined.
+                return await asyncio.wait_for(self._relayers[role].outcome(entry), min(left, _ASK_SECONDS))
         return None
 
     async def _put(

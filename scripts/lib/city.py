@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from gateway.domain.city import City, load_city
+from gateway.domain.city import City, account_name, load_city
 from scripts.lib.errors import Refusal
 from scripts.lib.roles import Role
 
@@ -27,6 +27,17 @@ def load(code: str, folder: Path | None = None) -> City:
         raise Refusal(f"no city {code!r}: {path.name}: {error.strerror}") from error
     except ValueError as error:
         raise Refusal(f"{path.name}: {error}") from error
+
+
+def gateway_keys(city: City) -> list[str]:
+    """The names of the keys that submit the city's batches, the role's own first."""
+    return [account_name(Role.GATEWAY.key, number + 1) for number in range(city.roles.gateway_accounts)]
+
+
+def further_keys() -> list[str]:
+    """The keys that any city of the folder needs beside one a role. Raises Refusal."""
+    cities = [load(path.stem) for path in sorted(cities_folder().glob("*.toml"))]
+    return list(dict.fromkeys(name for city in cities for name in gateway_keys(city)[1:]))
 
 
 def code_bytes32(code: str) -> bytes:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from gateway.domain.city import City
 from scripts.lib import chain
-from scripts.lib.city import code_bytes32, delay_seconds
+from scripts.lib.city import code_bytes32, delay_seconds, gateway_keys
 from scripts.lib.keys import DEPLOYER, TREASURY, Keyring
 from scripts.lib.record import CONTRACTS, PLATFORM, Record
 from scripts.lib.roles import (
@@ -291,9 +291,12 @@ class Deployment:
     def _grants(self, owner: str, roles: Sequence[Role]) -> Callable[[], list[str]]:
         def missing() -> list[str]:
             manager = self._manager_at(owner)
+            wanted = [(role, role.key) for role in roles]
+            if Role.GATEWAY in roles and not self._is_handed_over(owner):  # afterwards: `roles grant`
+                wanted += [(Role.GATEWAY, key) for key in gateway_keys(self.city)[1:]]
             calls = []
-            for role in roles:
-                holder = self.keys.address(role.key)
+            for role, key in wanted:
+                holder = self.keys.address(key)
                 delay = delay_seconds(self.city, role)
                 if tuple(manager.hasRole(role, holder)) != (True, delay):
                     calls.append(_manager_data("grantRole", int(role), holder, delay))

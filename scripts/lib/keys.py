@@ -18,7 +18,7 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_checksum_address
 
-from scripts.lib.city import ROOT
+from scripts.lib.city import ROOT, further_keys
 from scripts.lib.errors import Refusal
 from scripts.lib.roles import Role
 
@@ -74,11 +74,11 @@ class Keyring:
         `iterations` of the key derivation: None for the strong default. Returns the names made.
         """
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        missing = [name for name in NAMES if not self.has(name)]
+        missing = [name for name in (*NAMES, *further_keys()) if not self.has(name)]
         if not missing:
             return []
         if "CAMELLIA_KEYS_PASSPHRASE" not in os.environ and not self.passphrase_file.exists():
-            if len(missing) < len(NAMES):
+            if any(self.has(name) for name in NAMES):
                 raise Refusal("there are keys but no passphrase: new keys would have another one")
             self.passphrase_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             _write_secret(self.passphrase_file, secrets.token_urlsafe(_PASSPHRASE_BYTES) + "\n")

@@ -15,6 +15,7 @@ from gateway.flow.intake import statements as sql
 from gateway.flow.intake.asked import Asked, PinAsked, Standing
 from gateway.flow.intake.group import LATER, Answer, Group, Raced
 from gateway.flow.intake.line import Line, is_away
+from gateway.flow.intake.neighbours import Neighbours
 from gateway.flow.intake.queue import GroupQueue
 from gateway.flow.intake.waiting import Waiting
 from gateway.flow.municipality import Municipality
@@ -40,12 +41,18 @@ class Bounds:
 class Intake:
     """Takes a city's payments in. `start` it in the event loop, `close` it at the end."""
 
-    def __init__(self, m: Municipality, database_url: str, bounds: Bounds) -> None:
+    def __init__(
+        self, m: Municipality, database_url: str, bounds: Bounds, neighbours: Neighbours | None = None
+    ) -> None:
+        """`neighbours`: of all cities of the process."""
         self._m = m
+        self._neighbours = neighbours or Neighbours()
         self._bounds = bounds
         self._line = Line(database_url, sql.SETTINGS)
         self._waiting = Waiting(m.code, m.outcomes, Line(database_url, sql.SETTINGS))
-        self._queue: GroupQueue[Asked, Standing] = GroupQueue(f"{m.code} intake", self._settle, bounds.group)
+        self._queue: GroupQueue[Asked, Standing] = GroupQueue(
+            f"{m.code} intake", self._settle, lambda: self._neighbours.group(m.code, bounds.group)
+        )
         self._under_way = 0
 
     @property
@@ -78,6 +85,7 @@ class Intake:
         if self.is_full:
             raise Overloaded
         self._under_way += 1
+        self._neighbours.asked(self._m.code)
         try:
             try:
                 standing = await self._queue.ask(asked)

@@ -19,9 +19,10 @@ class GroupQueue(Generic[Item, Result]):
         self,
         name: str,
         work: Callable[[Sequence[Item]], Awaitable[Sequence[Result | Exception]]],
-        most: int,
+        most: Callable[[], int],
     ) -> None:
-        """`work` gives each item of a group its result, or what is to be raised; it raises nothing itself."""
+        """`work` gives each item of a group its result, or what is to be raised; it raises nothing itself.
+        `most` is asked before each group."""
         self._name = name
         self._work = work
         self._most = most
@@ -56,7 +57,7 @@ class GroupQueue(Generic[Item, Result]):
             await self._arrived.wait()
             if self._closing:
                 return
-            group = [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
+            group = [self._waiting.popleft() for _ in range(min(self._most(), len(self._waiting)))]
             if not self._waiting:
                 self._arrived.clear()
             results = await self._work([item for item, _ in group])

@@ -169,3 +169,44 @@ async def test_one_relayer_an_account(side: ChainSide, monkeypatch):
     )
     await other.start()
     await other.stop()
+
+
+async def test_a_nonce_that_another_process_stored_is_sent_though_later_ones_wait(
+    side: ChainSide, monkeypatch
+):
+    """G-3: a worker that lost its account stored one more; whoever has the account is never idle."""
+    monkeypatch.setattr("gateway.chain.relayer._AGAIN_SECONDS", 0.5)
+    await side.city.join(citizens=1)
+    relayer = await side.relayer("issuer")
+    other = Relayer(
+        side.node, side.engine, side.outbox, side.city.accounts["issuer"], side.repairer, clock=now
+    )
+    entries = []
+    for number, by in enumerate((other, relayer)):
+        async with side.engine.begin() as conn:
+            call = side.city.contracts.issue(1, 1000, side.city.ref())
+            entry = await by.store(conn, call, currency=CURRENCY, kind="issue", reference=str(number))
+        entries.append(entry)
+    relayer.send(entries[1:])
+    async with asyncio.timeout(20):
+        assert (await relayer.outcome(entries[1])).succeeded
+    assert (await side.entry("0", "issue")).succeeded
+
+
+async def test_an_account_that_was_lost_with_its_connection_is_taken_again(side: ChainSide):
+    """The pool's other connections live: only the lock's own tells that it is gone."""
+    relayer = await side.relayer("issuer")
+    holding = text("""
+        SELECT DISTINCT pid FROM pg_locks JOIN pg_database d ON d.oid = database
+        WHERE locktype = 'advisory' AND d.datname = current_database()""")
+    async with side.engine.connect() as conn:
+        (lost,) = (await conn.execute(holding)).scalars().all()
+        await conn.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": lost})
+    async with asyncio.timeout(20):
+        while True:
+            async with side.engine.connect() as conn:
+                found = set((await conn.execute(holding)).scalars().all())
+            if found - {lost}:
+                break
+            await asyncio.sleep(0.1)
+    assert relayer.has_account

@@ -31,7 +31,7 @@ async def asked(queue: GroupQueue[int, int], *numbers: int) -> list[asyncio.Task
 
 async def test_what_arrives_meanwhile_goes_together_in_the_order_of_arrival() -> None:
     work = Doubling()
-    queue = GroupQueue("test", work, most=10)
+    queue = GroupQueue("test", work, most=lambda: 10)
     queue.start()
     first = await asked(queue, 2)
     later = await asked(queue, 4, 6, 8)
@@ -43,7 +43,7 @@ async def test_what_arrives_meanwhile_goes_together_in_the_order_of_arrival() ->
 
 async def test_a_group_is_bounded() -> None:
     work = Doubling()
-    queue = GroupQueue("test", work, most=2)
+    queue = GroupQueue("test", work, most=lambda: 2)
     queue.start()
     tasks = await asked(queue, 2, 4, 6, 8, 10)
     work.may_go.set()
@@ -55,7 +55,7 @@ async def test_a_group_is_bounded() -> None:
 async def test_one_bad_request_spoils_no_other() -> None:
     work = Doubling()
     work.may_go.set()
-    queue = GroupQueue("test", work, most=10)
+    queue = GroupQueue("test", work, most=lambda: 10)
     queue.start()
     good, bad, other = await asked(queue, 2, 3, 4)
     assert (await good, await other) == (4, 8)
@@ -66,7 +66,7 @@ async def test_one_bad_request_spoils_no_other() -> None:
 
 async def test_closing_finishes_the_group_under_way_and_cancels_the_rest() -> None:
     work = Doubling()
-    queue = GroupQueue("test", work, most=1)
+    queue = GroupQueue("test", work, most=lambda: 1)
     queue.start()
     under_way, waiting = await asked(queue, 2, 4)
     closing = asyncio.create_task(queue.close())

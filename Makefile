@@ -102,7 +102,7 @@ when = @if [ -d $(1) ]; then echo '$(2)'; $(2); else echo 'nothing in $(1) yet';
 # --- measuring -------------------------------------------------------------------------------------------
 
 # Options of a benchmark: make bench-qr BENCH="--rounds 1 --seconds 3"
-.PHONY: chaos bench-qr bench-growth bench-flood bench-memory bench-limits bench-simulate bench-docs
+.PHONY: chaos bench-qr bench-growth bench-flood bench-memory bench-shares bench-limits bench-simulate bench-docs
 bench-qr: setup compile ## QR payments beside a web3.py gateway and raw transfers; BENCH="--rounds 1" for less
 	$(VENV)/python -m bench.qr $(BENCH)
 
@@ -117,6 +117,9 @@ bench-flood: setup compile ## 10,000 requests at once (B6)
 
 bench-memory: setup compile ## The gateway's memory over 500,000 payments (B7)
 	$(VENV)/python -m bench.memory $(BENCH)
+
+bench-shares: setup compile ## One city's p99 while another one is flooded
+	$(VENV)/python -m bench.shares $(BENCH)
 
 bench-limits: setup compile ## The limit of each part of a payment, measured alone
 	$(VENV)/python -m bench.limits $(BENCH)

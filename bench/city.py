@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -45,14 +45,16 @@ _CATCH_UP_SECONDS: Final = 1800.0
 class BenchCity:
     """The engines, contracts, people and gateway processes of one bench city.
 
-    `settings` are environment variables of the gateway (gateway/config.py). A given `state` folder is kept;
-    without one a temporary folder is made, and removed at the end.
+    `settings` are environment variables of the gateway (gateway/config.py). Each of the `cities` gets the
+    plan's people; files of others than the demo city's are named by the settings. A given `state` folder is
+    kept; without one a temporary folder is made, and removed at the end.
     """
 
     plan: Plan
     console: Console = field(default_factory=Console)
     state: Path | None = None
     settings: dict[str, str] = field(default_factory=dict)
+    cities: tuple[str, ...] = (CITY,)
     _stack: ExitStack = field(default_factory=ExitStack)
 
     def __enter__(self) -> Self:
@@ -93,7 +95,9 @@ class BenchCity:
         self.processes = processes.City(self.folder)
         if not self.payers.exists():
             self._prepare()
-            asyncio.run(seed(load_settings(), self.plan, self.payers, self.console))
+            for number, code in enumerate(self.cities):
+                plan = replace(self.plan, seed=self.plan.seed + number)
+                asyncio.run(seed(load_settings(), code, plan, self.payers_of(code), self.console))
             self.engines.postgres.psql("ANALYZE", DATABASE)
             self.engines.checkpoint()  # what was signed here by hand nobody would send again
         self.start_gateway()
@@ -110,17 +114,28 @@ class BenchCity:
             database_password=keys / "database-password",
             sms=keys / "sms",
         )
-        for script, function, *words in (
-            ("keys", "main"),
-            ("deploy", "main", CITY, "--yes"),
-            ("issue", "allowance", "--city", CITY, "--amount", str(self.plan.all_issued_won), "--yes"),
-        ):
-            self._say(f"brownie run {script} {function}")
-            arguments = ("run", script, function, "--network", "camellia", "--", *words)
-            processes.run_brownie(ROOT, *arguments, env=dict(os.environ))
+        self._brownie("keys", "main")
+        amount = str(self.plan.all_issued_won)
+        for code in self.cities:
+            self._deploy(code)
+            self._brownie("issue", "allowance", "--city", code, "--amount", amount, "--yes")
         self._say("database")
         upgrade(self.engines.database_url)
         make_login(self.engines.database_url, (keys / "database-password").read_text().strip())
+
+    def _deploy(self, code: str) -> None:
+        """Deploy a city; one that joins others is announced first, and waits (A)."""
+        while True:
+            try:
+                self._brownie("deploy", "main", code, "--yes")
+                return
+            except processes.HasToWait:
+                time.sleep(1)
+
+    def _brownie(self, script: str, function: str, *words: str) -> None:
+        self._say(f"brownie run {script} {function}")
+        arguments = ("run", script, function, "--network", "camellia", "--", *words)
+        processes.run_brownie(ROOT, *arguments, env=dict(os.environ))
 
     def _say(self, what: str) -> None:
         self.console.print(f"[dim]· {what}[/]")
@@ -157,7 +172,11 @@ class BenchCity:
     @property
     def payers(self) -> Path:
         """What the load generator needs to know of the people."""
-        return self.folder / "bench" / "payers.json"
+        return self.payers_of(self.cities[0])
+
+    def payers_of(self, code: str) -> Path:
+        """The same of one of several cities."""
+        return self.folder / "bench" / ("payers.json" if code == CITY else f"payers-{code}.json")
 
     @property
     def port(self) -> int:
@@ -175,12 +194,12 @@ class BenchCity:
                 found[name] = record.pid
         return {name: pid for name, pid in found.items() if pid}
 
-    def contract(self, name: str) -> str:
+    def contract(self, name: str, code: str = CITY) -> str:
         """A contract's address, from the deployment record."""
         from gateway.chain.contracts import CityContracts
         from gateway.wiring.parts import chain_id
 
-        at = CityContracts.load(chain_id(), CITY, self.folder / "deployments").at
+        at = CityContracts.load(chain_id(), code, self.folder / "deployments").at
         return "0x" + getattr(at, name).hex()
 
     # --- waiting ------------------------------------------------------------------------------

@@ -102,11 +102,11 @@ class Payer:
     device: str
 
 
-async def seed(settings: Settings, plan: Plan, payers: Path, console: Console) -> None:
+async def seed(settings: Settings, code: str, plan: Plan, payers: Path, console: Console) -> None:
     """Fill an empty, deployed city. The gateway must not run yet: the roles' nonces are taken by hand."""
     columns = (TextColumn("  {task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     async with open_parts(settings) as parts, Node(settings.rpc_url, timeout_seconds=60) as node:
-        place = next(iter(parts.places.values()))
+        place = parts.places[code]
         connection = await asyncpg.connect(settings.database_url)
         try:
             with Progress(*columns, console=console) as progress:

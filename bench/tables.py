@@ -48,6 +48,17 @@ def tables(results: Mapping[str, Mapping[str, Any]]) -> str:
             _table(("process", "most MiB", "last fifth over second fifth"), rows),
             "![memory](../bench/results/memory.svg)",
         ]  # fmt: skip
+    if shares := results.get("shares"):
+        rows = [
+            [name, f"{told['per_second']:,.0f}", _ms(told, "p50_ms"), _ms(told, "p99_ms")]
+            for name, told in shares["ours"].items()
+        ]
+        parts += [
+            "### Fair shares",
+            _head(shares),
+            _table(("a quiet city", "a second", "p50", "p99"), rows),
+            _ratios(shares),
+        ]
     return "\n\n".join(parts) if parts else "No results yet."
 
 
@@ -134,7 +145,9 @@ def main() -> None:
     """Read, write."""
     results = {
         file.stem: json.loads(file.read_text())
-        for file in (Path(RESULTS) / f"{name}.json" for name in ("qr", "limits", "growth", "flood", "memory"))
+        for file in (
+            Path(RESULTS) / f"{name}.json" for name in ("qr", "limits", "growth", "flood", "memory", "shares")
+        )
         if file.exists()
     }
     DOCUMENT.write_text(written(DOCUMENT.read_text(), tables(results)))

@@ -5,7 +5,7 @@ A full batch does not wait for that: a node carries out the next one while the l
 that mines several transactions in a block makes the block's own work once for all of them.
 
 Cities share the gateway's account. A city that is alone may have several batches under way; as soon as
-another one is active each has one, and a smaller one (G-5), so that nobody's batch waits for more than one
+another one is active each has one, and a smaller one (Q-5), so that nobody's batch waits for more than one
 small batch of each other city.
 """
 

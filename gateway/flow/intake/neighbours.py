@@ -1,4 +1,4 @@
-"""What a city leaves to the others of its process (G-5): smaller groups while another one is paid in, too.
+"""What a city leaves to the others of its process (Q-5): smaller groups while another one is paid in, too.
 
 One event loop decides the groups of all cities in turn, so a group is how long a city keeps the others
 waiting. Alone it may be as large as it likes: then the larger, the cheaper.

@@ -174,7 +174,7 @@ async def test_one_relayer_an_account(side: ChainSide, monkeypatch):
 async def test_a_nonce_that_another_process_stored_is_sent_though_later_ones_wait(
     side: ChainSide, monkeypatch
 ):
-    """G-3: a worker that lost its account stored one more; whoever has the account is never idle."""
+    """Q-3: a worker that lost its account stored one more; whoever has the account is never idle."""
     monkeypatch.setattr("gateway.chain.relayer._AGAIN_SECONDS", 0.5)
     await side.city.join(citizens=1)
     relayer = await side.relayer("issuer")

@@ -29,7 +29,7 @@ def test_a_city_alone_has_the_pipeline(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_city_decides_small_groups_while_another_is_paid_in_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    """G-5"""
+    """Q-5"""
     now = [1000.0]
     monkeypatch.setattr("gateway.flow.intake.neighbours.time.monotonic", lambda: now[0])
     neighbours = Neighbours()

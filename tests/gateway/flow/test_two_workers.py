@@ -87,14 +87,14 @@ def everything_is_right(city: World, customers: Customers) -> None:
     for row in city.sql("SELECT citizen, batch, batch_index FROM payments WHERE batch > 0 ORDER BY serial"):
         places[row["citizen"]].append((row["batch"], row["batch_index"]))
     assert len(places) == 4
-    for of_citizen in places.values():  # G-2
+    for of_citizen in places.values():  # Q-2
         assert of_citizen == sorted(of_citizen)
     assert not city.sql("SELECT 1 FROM outbox_replay WHERE same_outcome IS NOT TRUE")
 
 
 @pytest.mark.parametrize("killed", ["first", "second"])
 def test_one_of_two_workers_is_killed_under_load(own_city: World, customers: Customers, killed: str) -> None:
-    """G-1 to G-3: nobody starts it again; the other finishes what it left, and goes on with everything."""
+    """Q-1 to Q-3: nobody starts it again; the other finishes what it left, and goes on with everything."""
     own_city.up()
     since = batches_by(own_city)
     with second_worker(own_city) as second:

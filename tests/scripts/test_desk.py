@@ -12,9 +12,8 @@ from scripts import caps, cashback, issue, merchants, pause, programme, roles, s
 from scripts import float as refund_float
 from scripts.lib import chain
 from scripts.lib.chain import web3
-from scripts.lib.city import ROOT
+from scripts.lib.city import ROOT, further_keys
 from scripts.lib.errors import Refusal
-from scripts.lib.city import further_keys
 from scripts.lib.keys import NAMES, Keyring
 from scripts.lib.roles import Role
 from scripts.roles import holders

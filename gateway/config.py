@@ -11,7 +11,8 @@
 | CAMELLIA_CLOCK_FILE | seconds to add to the system's time | none |
 | CAMELLIA_DATA_KEY_FILE | key of personal data at rest | `<keys>/data-key` |
 | CAMELLIA_OPERATOR_TOKEN_FILE | the operator's token | `<keys>/operator-token` |
-| CAMELLIA_BANK_OUTBOX, CAMELLIA_BANK_INBOX | folders exchanged with the bank | `<state>/bank/<code>/…` |
+| CAMELLIA_BANKS | folder of `<code>-<bank>.toml`: how to enter a bank's SFTP server | `<keys>/banks` |
+| CAMELLIA_BANK_OUTBOX, CAMELLIA_BANK_INBOX | folders, if the bank has no server | `<state>/bank/<code>/…` |
 | CAMELLIA_SMS_URL, SMS_SERVICE_ID, SMS_SENDER | the SMS provider | the simulator's |
 | SMS_ACCESS_KEY, SMS_SECRET_KEY | its key pair | in CAMELLIA_SMS_KEYS_FILE |
 | CAMELLIA_SMS_KEYS_FILE | `access_key=…` and `secret_key=…` lines | `<keys>/sms` |
@@ -102,8 +103,17 @@ class Settings:
         """The city's clock."""
         return Clock(self.clock_file)
 
-    def bank_folders(self, code: str) -> tuple[Path, Path]:
-        """(outbox, inbox) of a city's bank: ours for the bank, the bank's for us."""
+    def bank_access_file(self, code: str, bank_code: str) -> Path:
+        """How to enter the server of a city's bank (`gateway.wiring.bank.load_access`), if it has one."""
+        folder = os.environ.get("CAMELLIA_BANKS")
+        return Path(folder or self.keys / "banks") / f"{code}-{bank_code}.toml"
+
+    def bank_folders(self, code: str, bank_code: str, pays: str) -> tuple[Path, Path]:
+        """(outbox, inbox) of a city's bank: ours for the bank, the bank's for us. `pays`: the code of the
+        bank that pays merchants, whose folders need not name it."""
+        if bank_code != pays:
+            folder = self.bank / f"{code}-{bank_code}"
+            return folder / "outbox", folder / "inbox"
         outbox, inbox = os.environ.get("CAMELLIA_BANK_OUTBOX"), os.environ.get("CAMELLIA_BANK_INBOX")
         folder = self.bank / code
         return Path(outbox or folder / "outbox"), Path(inbox or folder / "inbox")

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final, TypeVar
 
 import structlog
@@ -31,10 +32,12 @@ from gateway.domain.business_days import KST
 from gateway.engine.block_times import AnvilBlockTimes, block_times_of
 from gateway.flow import notices, settle, stand_in, submit
 from gateway.flow.errors import Conflict
+from gateway.flow.municipality import Municipality
 from gateway.flow.notices_send import Sender
 from gateway.flow.outcomes import WORK_CHANNEL, Outcomes, payments_topic
 from gateway.rails.webhook import WebhookClient
-from gateway.wiring import bank, events
+from gateway.wiring import bank_inbox, events
+from gateway.wiring.bank import CityBank
 from gateway.wiring.batches import CityBatches, Shares
 from gateway.wiring.desk import GATEWAY, ROLES, ChainDesk, queueable
 from gateway.wiring.parts import Parts, Place, open_parts
@@ -230,20 +233,25 @@ class Worker:
                     log.exception("a cycle cannot go on", cycle=cycle)
             return done
 
-        async def bank_files() -> bool:
-            return bool(await bank.take_in(m, place.bank))
-
         async def schedule() -> bool:
             await close_due_cycle(place, desk)
             return False
 
-        for name, step, event, seconds in (
+        loops: list[tuple[str, Callable[[], Awaitable[bool]], asyncio.Event, float]] = [
             ("citizens", citizens, work.subscribe(m.code), _IDLE_SECONDS),
             ("others", others, work.subscribe(m.code), _IDLE_SECONDS),
-            ("bank", bank_files, asyncio.Event(), _BANK_SECONDS),
+            *(
+                (f"bank {bank.code}", partial(self._bank_files, m, bank), asyncio.Event(), _BANK_SECONDS)
+                for bank in place.banks
+            ),
             ("schedule", schedule, asyncio.Event(), _SCHEDULE_SECONDS),
-        ):
+        ]
+        for name, step, event, seconds in loops:
             self._begin(f"{m.code} {name}", step, event, seconds)
+
+    @staticmethod
+    async def _bank_files(m: Municipality, bank: CityBank) -> bool:
+        return bool(await bank_inbox.take_in(m, bank))
 
     def _notices(self, place: Place, webhooks: WebhookClient) -> None:
         m = place.municipality

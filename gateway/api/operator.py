@@ -13,7 +13,7 @@ from gateway.api import access, schemas
 from gateway.api.merchants import application, merchant_out, shown
 from gateway.api.problems import Responses, documented
 from gateway.domain.reasons import Reason
-from gateway.flow import charge, merchants, settle_read, stand_in
+from gateway.flow import bank_inbox, charge, merchants, settle_read, stand_in
 
 router = APIRouter(
     prefix="/v1/{currency}/operator", tags=["operator"], dependencies=[Depends(access.operator)]
@@ -134,6 +134,44 @@ async def list_cycles(city: access.City) -> schemas.Cycles:
             )
             for row in await settle_read.latest_cycles(city)
         ]
+    )
+
+
+@router.get("/bank-files", responses=documented("unauthenticated"), summary="Files of the banks")
+async def list_bank_files(
+    city: access.City,
+    state: bank_inbox.FileState | None = None,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+) -> schemas.BankFiles:
+    """Newest first. `quarantined`: set aside for the `reason`; such a file has changed nothing (B-3)."""
+    rows = await bank_inbox.listed(city, state, limit)
+    return schemas.BankFiles(files=[_bank_file_out(row) for row in rows])
+
+
+@router.post(
+    "/bank-files/{file}/decision",
+    status_code=202,
+    responses=documented("unauthenticated", "conflict"),
+    summary="Have a file that was set aside tried again, or put it away",
+)
+async def decide_bank_file(city: access.City, file: int, body: schemas.DecideBankFile) -> Response:
+    """Tried again within seconds: it is then `released`, or `quarantined` with the reason of now (B-6)."""
+    await bank_inbox.decide(city, file, release=body.release, note=body.note)
+    return Response(status_code=202)
+
+
+def _bank_file_out(row: Row[Any]) -> schemas.BankFileOut:
+    return schemas.BankFileOut(
+        file=row.serial,
+        bank_code=row.bank_code,
+        name=row.name,
+        state=row.state,
+        reason=row.reason,
+        sha256=None if row.sha256 is None else row.sha256.hex(),
+        message_id=row.message_id,
+        received_at=schemas.rfc3339(row.received_at),
+        closed_at=schemas.rfc3339_or_none(row.closed_at),
+        note=row.note,
     )
 
 

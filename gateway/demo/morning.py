@@ -256,7 +256,7 @@ async def _the_file_again(day: Day) -> None:
     draft = inbox / ".again.tmp"
     draft.write_bytes(taken.read_bytes())
     draft.rename(inbox / f"again-{taken.name}")
-    await world.until("the file", (inbox / "processed" / f"again-{taken.name}").exists)
+    await world.until("the file", (inbox / "quarantine" / f"again-{taken.name}").exists)
     await world.caught_up()
     after = day.contract("currency").read("totalSupply()")
     story.equal("the bank's notification, delivered twice, issues nothing twice (I-1)", after, before)

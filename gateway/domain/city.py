@@ -95,6 +95,20 @@ class Bank(_Part):
 
     account: CityAccount
     initiating_party: str = Field(min_length=1, max_length=140)
+    others: tuple[CityAccount, ...] = ()
+    """Accounts at further banks, where deposits arrive too (B-1)."""
+
+    @model_validator(mode="after")
+    def _one_account_a_bank(self) -> Bank:
+        codes = [account.bank_code for account in self.accounts]
+        if len(set(codes)) != len(codes):
+            raise ValueError("a bank keeps one account of the city")
+        return self
+
+    @property
+    def accounts(self) -> tuple[CityAccount, ...]:
+        """All of them, the one that pays merchants first."""
+        return (self.account, *self.others)
 
 
 class Issue(_Part):
@@ -105,9 +119,12 @@ class Issue(_Part):
 
 
 class SettlementTerms(_Part):
-    """S-1 to S-6. `close_at` is Korean time."""
+    """S-1 to S-9. Times are Korean. What a merchant has below `minimum_payout_won` waits (S-7); a payout that
+    the bank has not confirmed by `late_after` of its day is late (S-9)."""
 
     close_at: time
+    minimum_payout_won: Won = 0
+    late_after: time = time(16)
     extra_holidays: tuple[date, ...] = ()
     refund_float_won: Won
 

@@ -10,6 +10,9 @@ from sqlalchemy import select, update
 from gateway.flow.municipality import Municipality
 from gateway.store.settlement_tables import cycle_lines, cycles
 
+# `settle.CycleState`: anchored, because a quick bank may answer before its file is noted as sent.
+_WITH_THE_BANK = ("anchored", "sent", "ended")
+
 
 async def bank_said(
     m: Municipality, message_id: str, outcomes: Mapping[str, tuple[str, str]], report: bytes
@@ -45,7 +48,7 @@ async def bank_said(
 
 
 async def references_of(m: Municipality, message_id: str) -> list[str]:
-    """The payout references of a file; empty when it is not ours."""
+    """The payout references of a file; empty when it is not ours, or is not with the bank yet (B-5)."""
     async with m.engine.connect() as connection:
         found = await connection.scalars(
             select(cycle_lines.c.reference)
@@ -53,6 +56,10 @@ async def references_of(m: Municipality, message_id: str) -> list[str]:
                 cycles,
                 (cycles.c.currency == cycle_lines.c.currency) & (cycles.c.cycle == cycle_lines.c.cycle),
             )
-            .where(cycles.c.currency == m.code, cycles.c.message_id == message_id)
+            .where(
+                cycles.c.currency == m.code,
+                cycles.c.message_id == message_id,
+                cycles.c.state.in_(_WITH_THE_BANK),
+            )
         )
         return list(found)

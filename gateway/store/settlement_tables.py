@@ -2,16 +2,20 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Date,
     ForeignKeyConstraint,
+    Identity,
+    Index,
     Integer,
     LargeBinary,
     Table,
     Text,
+    text,
 )
 
-from gateway.store.metadata import currency_column, metadata, moment, won
+from gateway.store.metadata import currency_column, metadata, moment, sealed, won
 
 cycles = Table(
     "cycles",
@@ -59,4 +63,48 @@ bank_files = Table(
     won("closing", nullable=True),
     Column("statement_on", Date),
     Column("content", LargeBinary, comment="a statement's bytes, kept for the audit"),
+    Column("bank_code", Text, nullable=False, server_default=""),
+    won("opening", nullable=True),
+    Column("final", Boolean, nullable=False, server_default="false", comment="made after its day was over"),
+    Index(
+        "ix_bank_files_final",
+        "currency",
+        "bank_code",
+        "statement_on",
+        unique=True,
+        postgresql_where=text("final"),
+    ),
+)
+
+bank_inbox = Table(
+    "bank_inbox",
+    metadata,
+    currency_column(),
+    Column("serial", BigInteger, Identity(always=True), primary_key=True),
+    Column("bank_code", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("sha256", LargeBinary),
+    Column("message_id", Text),
+    Column("state", Text, nullable=False, comment="gateway.flow.bank_inbox.FileState"),
+    Column("reason", Text),
+    sealed("content"),
+    Column(
+        "filed",
+        Boolean,
+        nullable=False,
+        server_default="false",
+        comment="it has left the inbox; until then a crash may bring it again",
+    ),
+    moment("received_at", nullable=False),
+    moment("closed_at"),
+    Column("note", Text),
+    Index(None, "currency", "bank_code", "sha256"),
+    Index(None, "currency", "bank_code", "message_id"),
+    Index(
+        "ix_bank_inbox_open",
+        "currency",
+        "bank_code",
+        "serial",
+        postgresql_where=text("NOT filed OR state IN ('quarantined', 'release')"),
+    ),
 )

@@ -1,33 +1,29 @@
-"""The city's bank: payout files out, deposits, reports and statements in."""
+"""The city's banks: how each is reached, and payout files out (what comes in: `wiring.bank_inbox`)."""
 
 from __future__ import annotations
 
-import hashlib
+import tomllib
 from collections.abc import Sequence
 from datetime import date, datetime
+from pathlib import Path
 
-import structlog
-from sqlalchemy.dialects.postgresql import insert
-
-from gateway.domain.city import City
-from gateway.flow import charge, settle, settle_bank
-from gateway.flow.municipality import Municipality
+from gateway.config import Settings
+from gateway.domain.city import City, CityAccount
 from gateway.flow.ports import PayoutFile, PayoutLine
-from gateway.rails.bank import camt053, camt054, pain001, pain002
-from gateway.rails.bank.exchange import FileExchange, Receipt, receive
-from gateway.rails.bank.values import BankAccount, BankFileError
-from gateway.rails.bank.xml import Message
-from gateway.store.settlement_tables import bank_files
-
-log = structlog.get_logger(__name__)
+from gateway.rails.bank import pain001
+from gateway.rails.bank.exchange import FileExchange, FolderExchange
+from gateway.rails.bank.sftp import SftpAccess, SftpExchange
+from gateway.rails.bank.values import BankAccount
 
 
 class CityBank:
-    """`gateway.flow.ports.BankFiles` for one municipality."""
+    """One bank of a municipality; of the one that pays merchants also `gateway.flow.ports.BankFiles`."""
 
-    def __init__(self, city: City, exchange: FileExchange) -> None:
-        account = city.bank.account
+    def __init__(self, city: City, account: CityAccount, exchange: FileExchange) -> None:
         self._city = city
+        self.code = account.bank_code
+        self.pays = account == city.bank.account
+        """Whether payout orders go to this bank, and reports on them are believed (B-1)."""
         self._account = BankAccount(account.bank_code, account.number, account.holder)
         self.exchange = exchange
 
@@ -62,94 +58,36 @@ class CityBank:
     async def put(self, name: str, content: bytes) -> None:
         await self.exchange.put(name, content)
 
+    async def close(self) -> None:
+        """Leave the bank's server."""
+        if isinstance(self.exchange, SftpExchange):
+            await self.exchange.close()
+
     def is_ours(self, account: BankAccount) -> bool:
-        """Whether a message speaks of the city's account."""
+        """Whether a message speaks of the city's account at this bank."""
         return self._account.same_as(account)
 
 
-async def take_in(m: Municipality, bank: CityBank) -> list[Receipt]:
-    """Act on every file that came from the bank. A file taken twice does nothing twice. Raises OSError."""
-
-    async def handle(name: str, raw: bytes) -> None:
-        if _is(raw, Message.CAMT_054):
-            await _deposits(m, bank, name, raw)
-        elif _is(raw, Message.PAIN_002):
-            await _report(m, name, raw)
-        elif _is(raw, Message.CAMT_053):
-            await _statement(m, bank, name, raw)
-        else:
-            raise BankFileError(f"{name} is none of the messages that are exchanged")
-
-    receipts = await receive(bank.exchange, handle)
-    for receipt in receipts:
-        if receipt.reason is None:
-            log.info("bank file taken", name=receipt.name)
-        else:
-            log.error("bank file set aside", name=receipt.name, reason=receipt.reason)
-    return receipts
+def banks_of(settings: Settings, city: City) -> tuple[CityBank, ...]:
+    """The city's banks, the one that pays first. Raises OSError, ValueError for a malformed access."""
+    return tuple(
+        CityBank(city, account, _exchange(settings, city, account)) for account in city.bank.accounts
+    )
 
 
-def _is(raw: bytes, message: Message) -> bool:
-    """By its namespace near the beginning; the reader then holds it against the schema."""
-    return message.namespace.encode() in raw[:4096]
+def _exchange(settings: Settings, city: City, account: CityAccount) -> FileExchange:
+    """By SFTP where there is a file that says how to enter the bank's server, else by local folders."""
+    file = settings.bank_access_file(city.code, account.bank_code)
+    if file.is_file():
+        return SftpExchange(load_access(file))
+    return FolderExchange(*settings.bank_folders(city.code, account.bank_code, city.bank.account.bank_code))
 
 
-async def _deposits(m: Municipality, bank: CityBank, name: str, raw: bytes) -> None:
-    notification = camt054.parse(raw)
-    for deposit in notification.deposits:
-        if not bank.is_ours(deposit.account):
-            raise BankFileError("a deposit on an account that is not the city's")
-    arrived = [
-        charge.ArrivedDeposit(
-            deposit_key=deposit.deposit_key,
-            bank_code=deposit.account.bank_code,
-            deposit_ref=deposit.deposit_ref,
-            amount_won=deposit.amount_won,
-            booked_at=int(deposit.booked_at.timestamp()),
-            remittance=deposit.remittance,
-            payer=deposit.payer,
-        )
-        for deposit in notification.deposits
-    ]
-    new = await charge.take_in(m, arrived, name)
-    log.info("deposits taken", file=name, deposits=len(arrived), new=new, others=len(notification.others))
-
-
-async def _report(m: Municipality, name: str, raw: bytes) -> None:
-    report = pain002.parse(raw)
-    references = await settle_bank.references_of(m, report.order_id)
-    if not references:
-        raise BankFileError(f"a report on the order {report.order_id!r}, which is not ours")
-    outcomes: dict[str, tuple[str, str]] = {}
-    for reference in references:
-        outcome = report.outcome_of(reference)
-        if outcome is pain002.Outcome.PENDING:
-            continue
-        listed = report.payouts.get(reference)
-        reasons = listed.reasons if listed is not None else report.reasons
-        words = "; ".join(f"{reason.code} {reason.text}".strip() for reason in reasons)
-        outcomes[reference] = (settle.PAID if outcome is pain002.Outcome.PAID else settle.RETURNED, words)
-    new = await settle_bank.bank_said(m, report.order_id, outcomes, raw)
-    log.info("payout report taken", file=name, order=report.order_id, lines=len(outcomes), new=new)
-
-
-async def _statement(m: Municipality, bank: CityBank, name: str, raw: bytes) -> None:
-    """Kept whole, for the audit: the reserve is proved against it."""
-    for statement in camt053.parse(raw):
-        if not bank.is_ours(statement.account):
-            raise BankFileError("a statement of an account that is not the city's")
-        async with m.engine.begin() as connection:
-            await connection.execute(
-                insert(bank_files)
-                .values(
-                    currency=m.code,
-                    file_hash=hashlib.sha256(raw).digest(),
-                    message=Message.CAMT_053,
-                    name=name,
-                    received_at=m.clock.now(),
-                    closing=statement.closing_won,
-                    statement_on=statement.day,
-                    content=raw,
-                )
-                .on_conflict_do_nothing()
-            )
+def load_access(file: Path) -> SftpAccess:
+    """Read `<city>-<bank>.toml`: host, port, user, host_key, user_key (a file, beside this one unless its
+    path is whole), and outbox and inbox if they are not called so. Raises OSError, ValueError."""
+    found = tomllib.loads(file.read_text(encoding="utf-8"))
+    needed = {"host", "port", "user", "host_key", "user_key"}
+    if wrong := (needed - found.keys()) | (found.keys() - needed - {"outbox", "inbox"}):
+        raise ValueError(f"{file.name}: missing or unknown: {', '.join(sorted(wrong))}")
+    return SftpAccess(**{**found, "user_key": file.parent / found["user_key"]})

@@ -14,13 +14,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from gateway.config import ROOT, database_password, load_settings
+from gateway.config import ROOT, Settings, database_password, load_settings
 from gateway.engine import Engines
 from gateway.engine.ports import prefer
 from gateway.engine.process import EngineError, Record
 from gateway.store.login import login_url, make_login
 from gateway.store.migrate import upgrade
-from gateway.wiring import secrets
+from gateway.wiring import bank_door, secrets
 from gateway.wiring.parts import chain_id
 from gateway.wiring.processes import API, BANK, SMS, WORKER, City, HasToWait, python, run_brownie
 
@@ -203,23 +203,14 @@ class Launch:
     def _start_simulators(self, code: str) -> None:
         self._say("simulators")
         settings = load_settings(database_url=self._database_url(), rpc_url=self.engines.rpc_url)
-        outbox, inbox = settings.bank_folders(code)
-        bank_state = self.state / "simulators" / "bank"
-        bank_state.mkdir(parents=True, exist_ok=True)
-        account = next(city.bank.account for city in settings.cities if city.code == code)
-        accounts = bank_state / "accounts.json"
-        accounts.write_text(
-            json.dumps({"accounts": [{"number": account.number, "holder": account.holder, "kind": "city"}]})
-        )
-        bank = self._same_port(BANK)
+        bank_command, bank = self._bank_command(settings, code)
         sms = self._same_port(SMS)
         self.city.start(
             BANK,
-            python("simulators.bank", "--port", str(bank), "--bank-code", account.bank_code,
-                   "--state", str(bank_state), "--inbound", str(outbox), "--outbound", str(inbox),
-                   "--accounts", str(accounts)),
-            port=bank, env=self.environment(),
-        )  # fmt: skip
+            bank_command,
+            port=bank,
+            env=self.environment(),
+        )
         self.city.start(
             SMS,
             python("simulators.sms", "--port", str(sms), "--keys", str(settings.sms_keys_file)),
@@ -227,6 +218,27 @@ class Launch:
         )  # fmt: skip
         self.city.wait_for(BANK, f"http://127.0.0.1:{self._port(BANK)}/health")
         self.city.wait_for(SMS, f"http://127.0.0.1:{self._port(SMS)}/health")
+
+    def _bank_command(self, settings: Settings, code: str) -> tuple[list[str], int]:
+        """The bank simulator of a city with its SFTP server, and its port. Writes how the gateway enters."""
+        account = next(city.bank.account for city in settings.cities if city.code == code)
+        outbox, inbox = settings.bank_folders(code, account.bank_code, account.bank_code)
+        state = self.state / "simulators" / "bank"
+        state.mkdir(parents=True, exist_ok=True)
+        accounts = state / "accounts.json"
+        accounts.write_text(
+            json.dumps({"accounts": [{"number": account.number, "holder": account.holder, "kind": "city"}]})
+        )
+        port = self._same_port(BANK)
+        command = python(
+            "simulators.bank", "--port", str(port), "--bank-code", account.bank_code, "--daily",
+            "--state", str(state), "--inbound", str(outbox), "--outbound", str(inbox),
+            "--accounts", str(accounts),
+        )  # fmt: skip
+        if not self.city.is_running(BANK):
+            access = settings.bank_access_file(code, account.bank_code)
+            command += bank_door.make(access, state, outbox.parent, code, (outbox.name, inbox.name))
+        return command, port
 
     def _start_gateway(self) -> None:
         self._say("gateway")

@@ -23,14 +23,13 @@ from gateway.engine.anvil import CHAIN_ID
 from gateway.flow.errors import Unavailable
 from gateway.flow.municipality import Municipality
 from gateway.flow.outcomes import OUTCOME_CHANNEL, Outcomes
-from gateway.rails.bank.exchange import FolderExchange
 from gateway.rails.sms import SensClient, SmsNotSent
 from gateway.store.migrate import async_url
 from gateway.store.mirror import Mirror
 from gateway.store.outbox import Outbox
 from gateway.store.pool import hand_out_only_open
 from gateway.store.sealing import Sealer, load_data_key
-from gateway.wiring.bank import CityBank
+from gateway.wiring.bank import CityBank, banks_of
 from gateway.wiring.desk import ROLES
 
 log = structlog.get_logger(__name__)
@@ -79,7 +78,12 @@ class Place:
     municipality: Municipality
     contracts: CityContracts
     mirror: Mirror
-    bank: CityBank
+    banks: tuple[CityBank, ...]
+
+    @property
+    def bank(self) -> CityBank:
+        """The one that pays merchants."""
+        return self.banks[0]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +136,9 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
             city.code: _place(settings, city, clock, engine, outcomes, sealer, wallets, sms)
             for city in _deployed(settings)
         }
+        for place in places.values():
+            for bank in place.banks:
+                stack.push_async_callback(bank.close)
         yield Parts(
             settings=settings,
             clock=clock,
@@ -187,5 +194,5 @@ def _place(
         signing_domain=contracts.signing_domain,
         outcomes=outcomes,
     )
-    bank = CityBank(city, FolderExchange(*settings.bank_folders(city.code)))
-    return Place(municipality=municipality, contracts=contracts, mirror=mirror, bank=bank)
+    banks = banks_of(settings, city)
+    return Place(municipality=municipality, contracts=contracts, mirror=mirror, banks=banks)

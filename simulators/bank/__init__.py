@@ -8,5 +8,7 @@
 | `notices` | camt.054 for money that came in, camt.053 for a day |
 | `messages` | writes pain.002, camt.053, camt.054 |
 | `desk` | the bank's round: takes files, runs what is due, sends files |
+| `sftp` | the server where a customer leaves and fetches files |
+| `mischief` | what happens to files when the bank is asked to misbehave |
 | `api` | the control side |
 """

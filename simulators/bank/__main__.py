@@ -1,4 +1,4 @@
-"""`python -m simulators.bank`: a partner bank over files and HTTP."""
+"""`python -m simulators.bank`: a partner bank over SFTP or folders, and HTTP."""
 
 import argparse
 import json
@@ -14,6 +14,7 @@ from simulators.bank.desk import Desk
 from simulators.bank.ledger import Ledger
 from simulators.bank.notices import Notices
 from simulators.bank.payouts import Payouts
+from simulators.bank.sftp import SftpDoor
 from simulators.clock import Clock
 from simulators.serving import serve, set_up_logs
 
@@ -40,6 +41,13 @@ def parser() -> argparse.ArgumentParser:
     program.add_argument("--accounts", type=Path, help="JSON file of accounts to open at the start")
     program.add_argument("--poll", type=float, default=0.2, help="seconds between rounds (default: 0.2)")
     program.add_argument("--entries", type=int, default=500, help="entries a camt.054 file (default: 500)")
+    program.add_argument("--daily", action="store_true", help="send a camt.053 for every day that is over")
+    sftp = program.add_argument_group("SFTP", "all of them, or none: then files go through the folders alone")
+    sftp.add_argument("--sftp-port", type=int, help="port of the SFTP server")
+    sftp.add_argument("--sftp-root", type=Path, help="what the customer sees as /: holds both folders")
+    sftp.add_argument("--sftp-host-key", type=Path, help="the bank's private key")
+    sftp.add_argument("--sftp-user", help="the customer's name")
+    sftp.add_argument("--sftp-user-keys", type=Path, help="the customer's keys, as authorized_keys")
     program.add_argument("--schemas", type=Path, default=SCHEMAS, help="folder of the ISO 20022 schemas")
     program.add_argument(
         "--clock-file",
@@ -62,17 +70,40 @@ def build(arguments: argparse.Namespace) -> Bank:
     ledger = Ledger(arguments.state / "bank.sqlite3", arguments.bank_code)
     notices = Notices(ledger, clock, arguments.entries)
     payouts = Payouts(ledger, clock, arguments.schemas)
-    bank = Bank(ledger, Desk(ledger, payouts, notices, arguments.inbound, arguments.outbound), notices, clock)
+    desk = Desk(ledger, payouts, notices, arguments.inbound, arguments.outbound, daily=arguments.daily)
+    bank = Bank(ledger, desk, notices, clock)
     if arguments.accounts is not None:
         bank.open_accounts(NewAccounts(**json.loads(arguments.accounts.read_text())).accounts)
     return bank
+
+
+def door_of(arguments: argparse.Namespace) -> SftpDoor | None:
+    """The SFTP server that is asked for. Raises ValueError when some of it is missing."""
+    given = (
+        arguments.sftp_port,
+        arguments.sftp_root,
+        arguments.sftp_host_key,
+        arguments.sftp_user,
+        arguments.sftp_user_keys,
+    )
+    if all(part is None for part in given):
+        return None
+    if any(part is None for part in given):
+        raise ValueError("--sftp-…: all of them, or none")
+    port, root, host_key, user, user_keys = given
+    for folder in (arguments.inbound, arguments.outbound):
+        if not folder.absolute().is_relative_to(root.absolute()):
+            raise ValueError(f"{folder} is not below --sftp-root")
+    return SftpDoor(arguments.host, port, root, host_key, user, user_keys)
 
 
 def main() -> int:
     arguments = parser().parse_args()
     set_up_logs("simulators.bank")
     try:
-        serve(create_app(build(arguments), arguments.poll), arguments.host, arguments.port)
+        serve(
+            create_app(build(arguments), arguments.poll, door_of(arguments)), arguments.host, arguments.port
+        )
     except (ValueError, TypeError, ValidationError, OSError, sqlite3.Error) as error:
         print(f"simulators.bank: {error}", file=sys.stderr)
         return 2

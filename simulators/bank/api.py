@@ -18,7 +18,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from simulators.bank.desk import Desk
 from simulators.bank.ledger import Account, BankError, Ledger, Text
+from simulators.bank.mischief import Mischief
 from simulators.bank.notices import Notices
+from simulators.bank.sftp import SftpDoor, open_door
 from simulators.clock import Clock
 
 _STATUS_OF = {"AC01": 404, "DU01": 409, "AM04": 409, "AC04": 409, "AC06": 409, "DT01": 409}
@@ -64,6 +66,22 @@ class Transfer(_Body):
 
 class Transfers(_Body):
     transfers: Annotated[list[Transfer], Field(max_length=100_000)]
+
+
+class Interest(_Body):
+    """`account`: the city account, if there is one only."""
+
+    amount_won: Annotated[int, Field(strict=True, ge=1, le=10**15)]
+    account: str | None = None
+
+
+class Misbehave(_Body):
+    """What happens to the next `files` files, none of them for `mischief` null (an honest bank, which then
+    sends what it kept back); and whether orders are executed on their day."""
+
+    mischief: Mischief | None = None
+    files: Annotated[int, Field(strict=True, ge=0, le=10**6)] = 1
+    executes: bool = True
 
 
 class Bank:
@@ -127,8 +145,9 @@ def _shown(account: Account) -> dict[str, Any]:
     return shown
 
 
-def create_app(bank: Bank, poll_seconds: float) -> FastAPI:
-    """The bank's application. Its round runs every `poll_seconds` while it is served."""
+def create_app(bank: Bank, poll_seconds: float, door: SftpDoor | None = None) -> FastAPI:
+    """The bank's application. Its round runs every `poll_seconds` while it is served; so does its SFTP
+    server, if it has one."""
     log = structlog.get_logger()
 
     async def rounds() -> None:
@@ -141,10 +160,13 @@ def create_app(bank: Bank, poll_seconds: float) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        sftp = None if door is None else await open_door(door)
         task = asyncio.create_task(rounds())
         try:
             yield
         finally:
+            if sftp is not None:
+                sftp.close()
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
@@ -203,6 +225,18 @@ def _money_routes(app: FastAPI, bank: Bank) -> None:
         made = asdict(bank.notices.statement(bank.city(account), day))
         bank.desk.send()
         return made
+
+    @app.post("/interest", status_code=201)
+    async def interest(body: Interest) -> dict[str, str]:
+        """The bank credits interest to a city's account."""
+        return {"reference": bank.notices.pay_interest(bank.city(body.account), body.amount_won)}
+
+    @app.put("/mischief")
+    async def misbehave(body: Misbehave) -> Misbehave:
+        """Behave badly, or well again."""
+        bank.desk.mischief, bank.desk.executes = body.mischief, body.executes
+        bank.desk.to_spoil = body.files if body.mischief is not None else 0
+        return body
 
     @app.post("/round")
     async def run_round() -> dict[str, Any]:

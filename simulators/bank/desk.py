@@ -8,6 +8,7 @@ from pathlib import Path
 import structlog
 
 from simulators.bank.ledger import Ledger
+from simulators.bank.mischief import Mischief, spoilt
 from simulators.bank.notices import Notices
 from simulators.bank.payouts import Payouts
 
@@ -25,8 +26,21 @@ class Desk:
     """Files: `inbound` is read (taken files go to its `processed`), `outbound` is written."""
 
     def __init__(
-        self, ledger: Ledger, payouts: Payouts, notices: Notices, inbound: Path, outbound: Path
+        self,
+        ledger: Ledger,
+        payouts: Payouts,
+        notices: Notices,
+        inbound: Path,
+        outbound: Path,
+        *,
+        daily: bool = False,
     ) -> None:
+        self.mischief: Mischief | None = None
+        self.to_spoil = 0
+        """How many files more `mischief` happens to."""
+        self.executes = True
+        """Whether orders whose day has come are executed; a bank that is behind does not."""
+        self._daily = daily
         self._ledger = ledger
         self._payouts = payouts
         self._notices = notices
@@ -44,18 +58,25 @@ class Desk:
         for path in sorted(self._inbound.iterdir()):
             if path.name.startswith(".") or path.suffix in _UNFINISHED or not path.is_file():
                 continue
-            self._payouts.take(path.read_bytes())
+            self._payouts.take(path.read_bytes(), execute=self.executes)
             self._put_away(path)
             taken.append(path.name)
-        executed = self._payouts.run_due()
+        executed = self._payouts.run_due() if self.executes else 0
         self._notices.notify()
+        if self._daily:
+            self._notices.state_days()
         return Round(taken, executed, self.send())
 
     def send(self) -> list[str]:
         """Write the files that wait to be sent. Returns their names."""
         sent = []
         for name, body in self._ledger.unwritten():
-            self._write(name, body)
+            spoil = self.mischief if self.to_spoil else None
+            if spoil is Mischief.LATE:
+                continue
+            for sent_name, sent_body in [(name, body)] if spoil is None else spoilt(name, body, spoil):
+                self._write(sent_name, sent_body)
+            self.to_spoil -= spoil is not None
             with self._ledger.transaction():
                 self._ledger.mark_written(name)
             sent.append(name)

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from simulators.clock import KST
@@ -37,8 +37,13 @@ CREATE TABLE IF NOT EXISTS transfers (
     key TEXT PRIMARY KEY, request TEXT NOT NULL, reference TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS outgoing (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, body BLOB, written INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS stated (
+    bank_code TEXT NOT NULL, digits TEXT NOT NULL, last_day TEXT NOT NULL, PRIMARY KEY (bank_code, digits));
 CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 """
+
+INTEREST = "INTEREST"
+"""The remittance text of interest, which the bank itself pays."""
 
 
 class BankError(Exception):
@@ -161,6 +166,14 @@ class Ledger:
         self._book(payer, -amount_won, at, payee.holder, text, notify=False)
         return self._book(payee, amount_won, at, payer.holder, text, notify=payee.kind == "city")
 
+    def credit(self, account: Account, amount_won: int, at: int, remittance: str) -> str:
+        """Money from the bank itself. Returns the booking's reference."""
+        self._db.execute(
+            "UPDATE accounts SET balance_won = balance_won + ? WHERE bank_code = ? AND digits = ?",
+            (amount_won, account.bank_code, account.digits),
+        )
+        return self._book(account, amount_won, at, "BANK", Text(remittance), notify=False)
+
     def _book(
         self, account: Account, amount_won: int, at: int, other: str, text: Text, *, notify: bool
     ) -> str:
@@ -207,6 +220,20 @@ class Ledger:
             "UPDATE bookings SET to_be_notified = 0 WHERE id = ?", [(line.id,) for line in found]
         )
         return found
+
+    def stated_until(self, account: Account) -> date | None:
+        """The last day with a daily statement; None before the first round."""
+        row = self._db.execute(
+            "SELECT last_day FROM stated WHERE bank_code = ? AND digits = ?",
+            (account.bank_code, account.digits),
+        ).fetchone()
+        return None if row is None else date.fromisoformat(row[0])
+
+    def mark_stated(self, account: Account, day: date) -> None:
+        self._db.execute(
+            "INSERT INTO stated VALUES (?, ?, ?) ON CONFLICT (bank_code, digits) DO UPDATE SET last_day = ?3",
+            (account.bank_code, account.digits, day.isoformat()),
+        )
 
     # --- transfers that may be repeated ------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from xml.sax.saxutils import escape
 
-from simulators.bank.ledger import Account, Booking
+from simulators.bank.ledger import INTEREST, Account, Booking
 from simulators.clock import KST
 
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n<Document xmlns="urn:iso:std:iso:20022:tech:xsd:'
@@ -107,12 +107,19 @@ def _entry(line: Booking) -> str:
         f'<Ntry><Amt Ccy="KRW">{abs(line.amount_won)}</Amt>'
         f"<CdtDbtInd>{'CRDT' if credit else 'DBIT'}</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts>"
         f"<BookgDt>{_tag('DtTm', booked)}</BookgDt>{_tag('AcctSvcrRef', line.reference)}"
-        f"<BkTxCd><Domn><Cd>PMNT</Cd><Fmly><Cd>{'R' if credit else 'I'}CDT</Cd>"
-        "<SubFmlyCd>DMCT</SubFmlyCd></Fmly></Domn></BkTxCd>"
+        f"<BkTxCd><Domn>{_kind(line)}</Domn></BkTxCd>"
         f"<NtryDtls><TxDtls><Refs>{message}{_tag('EndToEndId', line.end_to_end_id or 'NOTPROVIDED')}</Refs>"
         f"<RltdPties><{other}><Pty>{_tag('Nm', line.counterparty)}</Pty></{other}></RltdPties>"
         f"{remittance}</TxDtls></NtryDtls></Ntry>"
     )
+
+
+def _kind(line: Booking) -> str:
+    """ISO 20022 bank transaction code: interest is a miscellaneous credit of account management."""
+    if line.remittance == INTEREST and line.counterparty == "BANK":
+        return "<Cd>ACMT</Cd><Fmly><Cd>MCOP</Cd><SubFmlyCd>INTR</SubFmlyCd></Fmly>"
+    direction = "R" if line.amount_won > 0 else "I"
+    return f"<Cd>PMNT</Cd><Fmly><Cd>{direction}CDT</Cd><SubFmlyCd>DMCT</SubFmlyCd></Fmly>"
 
 
 def _summary(lines: Sequence[Booking]) -> str:

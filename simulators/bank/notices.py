@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 import structlog
 
 from simulators.bank import messages
-from simulators.bank.ledger import Account, BankError, Ledger
+from simulators.bank.ledger import INTEREST, Account, BankError, Ledger
 from simulators.clock import KST, Clock
 
 
@@ -45,7 +45,7 @@ class Notices:
                 names.append(name)
         return names
 
-    def statement(self, account: Account, day: date) -> StatementNote:
+    def statement(self, account: Account, day: date, *, mark: bool = False) -> StatementNote:
         """A camt.053 for a Korean day; for today, of the day so far. Raises BankError for later."""
         if day > self._clock.korean().date():
             raise BankError("DT01", "that day has not begun")
@@ -58,9 +58,29 @@ class Notices:
             at = self._clock.korean()
             body = messages.statement(message_id, at, account, day, opening_won, lines)
             self._ledger.send(name, body)
+            if mark:
+                self._ledger.mark_stated(account, day)
         closing_won = opening_won + sum(line.amount_won for line in lines)
         self._log.info("statement", file=name, day=day.isoformat(), entries=len(lines))
         return StatementNote(name, opening_won, closing_won, len(lines))
+
+    def state_days(self) -> None:
+        """A camt.053 for each day that is over and has none yet, of each city's account, in their order."""
+        yesterday = self._clock.korean().date() - timedelta(days=1)
+        for account in self._ledger.cities():
+            last = self._ledger.stated_until(account)
+            if last is None:  # the first round: the account's first statement is today's, tomorrow
+                with self._ledger.transaction():
+                    self._ledger.mark_stated(account, yesterday)
+                continue
+            while last < yesterday:
+                last += timedelta(days=1)
+                self.statement(account, last, mark=True)
+
+    def pay_interest(self, account: Account, amount_won: int) -> str:
+        """The bank credits interest: an entry of the statement, not a deposit. Returns its reference."""
+        with self._ledger.transaction():
+            return self._ledger.credit(account, amount_won, int(self._clock.now()), INTEREST)
 
     def _next(self, prefix: str, kind: str) -> tuple[str, str]:
         bank, number = self._ledger.bank_code, self._ledger.next_number(prefix)

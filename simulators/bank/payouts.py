@@ -29,12 +29,13 @@ class Payouts:
         self._schemas = schemas
         self._log = structlog.get_logger()
 
-    def take(self, raw: bytes) -> None:
-        """Take in a file: refuse it, keep it for its day, or execute it. Always answers."""
+    def take(self, raw: bytes, *, execute: bool = True) -> None:
+        """Take in a file: refuse it, keep it for its day, or execute it (unless the bank is behind:
+        `execute`). Always answers."""
         with self._ledger.transaction():
             try:
                 order = read(raw, self._schemas)
-                self._accept(order, raw)
+                self._accept(order, raw, execute)
             except BadFileError as error:
                 self._refuse(error.message_id, "FF01", str(error))
             except BankError as error:
@@ -48,7 +49,7 @@ class Payouts:
                 self._execute(read(body, self._schemas))
         return len(due)
 
-    def _accept(self, order: Instruction, raw: bytes) -> None:
+    def _accept(self, order: Instruction, raw: bytes, execute: bool) -> None:
         sha256 = hashlib.sha256(raw).hexdigest()
         if self._ledger.find_order(order.message_id) is not None:
             raise BankError("DU01", "this message id was received before")
@@ -58,7 +59,7 @@ class Payouts:
         except BankError:
             self._ledger.end_order(order.message_id, "refused")
             raise
-        if order.execution_on > self._clock.korean().date():
+        if not execute or order.execution_on > self._clock.korean().date():
             at = self._clock.korean()
             self._answer(
                 messages.status_report(

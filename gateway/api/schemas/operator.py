@@ -54,6 +54,34 @@ class Cycles(BaseModel):
     cycles: list[CycleOut]
 
 
+class BankFileOut(BaseModel):
+    """A file that a bank sent, and what became of it."""
+
+    file: int
+    bank_code: str
+    name: str
+    state: Literal["taken", "quarantined", "release", "released", "dismissed"]
+    reason: str | None
+    sha256: str | None
+    message_id: str | None
+    received_at: datetime
+    closed_at: datetime | None
+    note: str | None
+
+
+class BankFiles(BaseModel):
+    """Files of the banks, newest first."""
+
+    files: list[BankFileOut]
+
+
+class DecideBankFile(Body):
+    """What is to be done with a file that was set aside, and why."""
+
+    release: bool
+    note: Annotated[str, Field(min_length=1, max_length=500)]
+
+
 class NumberedName(BaseModel):
     """A district."""
 

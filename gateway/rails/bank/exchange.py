@@ -7,7 +7,8 @@
 
 Names that start with a dot or end in `.tmp` or `.part` are being written and are not seen.
 
-`FileExchange` is asynchronous because SFTP is; `FolderExchange` is the local form of it.
+`FileExchange` is asynchronous because SFTP is (`sftp.SftpExchange`); `FolderExchange` is the local form,
+for a bank whose own transfer program brings the files.
 """
 
 import asyncio
@@ -59,8 +60,13 @@ class Receipt:
     reason: str | None
 
 
-async def receive(exchange: FileExchange, handle: Callable[[str, bytes], Awaitable[None]]) -> list[Receipt]:
-    """Hand every inbound file to `handle(name, bytes)`, in the order of their names.
+async def receive(
+    exchange: FileExchange,
+    handle: Callable[[str, bytes], Awaitable[None]],
+    filed: Callable[[Receipt], Awaitable[None]] | None = None,
+) -> list[Receipt]:
+    """Hand every inbound file to `handle(name, bytes)`, in the order of their names; tell `filed` when a file
+    has left the inbox.
 
     A file is filed under processed after `handle` returned. BankFileError, from reading or from
     `handle`, sends it to quarantine and the next is taken. Any other error is raised and leaves the
@@ -73,10 +79,13 @@ async def receive(exchange: FileExchange, handle: Callable[[str, bytes], Awaitab
             await handle(name, await exchange.read(name))
         except BankFileError as error:
             await exchange.quarantine(name, str(error))
-            receipts.append(Receipt(name, str(error)))
+            receipt = Receipt(name, str(error))
         else:
             await exchange.accept(name)
-            receipts.append(Receipt(name, None))
+            receipt = Receipt(name, None)
+        receipts.append(receipt)
+        if filed is not None:
+            await filed(receipt)
     return receipts
 
 
@@ -109,8 +118,7 @@ class FolderExchange:
         await asyncio.to_thread(self._move, name, self._quarantine, reason)
 
     def _put(self, name: str, data: bytes) -> None:
-        if not _NAME.fullmatch(name) or name.endswith(_UNFINISHED):
-            raise ValueError(f"{name!r} is not a name for a bank file")
+        check_name(name)
         target = self._outbox / name
         try:
             if target.read_bytes() == data:
@@ -125,9 +133,7 @@ class FolderExchange:
             return sorted(
                 entry.name
                 for entry in entries
-                if not entry.name.startswith(".")
-                and not entry.name.endswith(_UNFINISHED)
-                and not entry.is_dir(follow_symlinks=False)
+                if is_finished(entry.name) and not entry.is_dir(follow_symlinks=False)
             )
 
     def _read(self, name: str) -> bytes:
@@ -160,6 +166,17 @@ class FolderExchange:
         source.rename(target)
         _sync_folder(folder)
         _sync_folder(self._inbox)
+
+
+def check_name(name: str) -> None:
+    """Raises ValueError unless every bank's server takes `name`, and it is no unfinished file's."""
+    if not _NAME.fullmatch(name) or name.endswith(_UNFINISHED):
+        raise ValueError(f"{name!r} is not a name for a bank file")
+
+
+def is_finished(name: str) -> bool:
+    """Whether a file of that name is whole: no dot in front, no `.tmp` or `.part` behind."""
+    return not name.startswith(".") and not name.endswith(_UNFINISHED)
 
 
 def write_whole(target: Path, data: bytes) -> None:

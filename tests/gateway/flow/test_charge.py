@@ -23,11 +23,12 @@ def test_a_deposit_is_issued_to_the_member_that_the_payer_named(city: World) -> 
     assert citizen.get("me/charging").json()["month_left_won"] == 470_000
 
 
-def test_a_file_that_comes_twice_issues_once(city: World, citizen: Citizen) -> None:
+def test_a_file_that_comes_twice_issues_once_and_is_set_aside(city: World, citizen: Citizen) -> None:
     inbox = city.state / "bank" / "dongbaek" / "inbox"
     newest = max((inbox / "processed").glob("camt054-*"))
-    shutil.copy(newest, inbox / "again.xml")
-    until(lambda: (inbox / "processed" / "again.xml").exists() or None, what="the second reading")
+    shutil.copy(newest, inbox / ".again")
+    (inbox / ".again").rename(inbox / "again.xml")
+    until(lambda: (inbox / "quarantine" / "again.xml").exists() or None, what="the second reading")  # B-4
     assert citizen.balance()["own_won"] == 100_000
     assert city.view("LocalCurrency", "monthOf", citizen.get("me").json()["citizen"])[0] == 100_000
 

@@ -64,8 +64,10 @@ def test_the_day_from_sale_to_payout(own_city: World, paid_shops: tuple[Shop, Sh
 def test_a_report_that_comes_again_changes_nothing(own_city: World, paid_shops: tuple[Shop, Shop]) -> None:
     inbox = own_city.state / "bank" / "dongbaek" / "inbox"
     for report in (inbox / "processed").glob("pain002-*"):
-        shutil.copy(report, inbox / f"again-{report.name}")
+        shutil.copy(report, inbox / f".{report.name}")
+        (inbox / f".{report.name}").rename(inbox / f"again-{report.name}")
     until(lambda: not list(inbox.glob("again-*")) or None)
+    assert list((inbox / "quarantine").glob("again-pain002-*.xml"))  # B-4
     assert (payout(paid_shops[0])["state"], payout(paid_shops[1])["state"]) == ("paid", "returned")
 
 

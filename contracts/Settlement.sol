@@ -20,6 +20,7 @@ contract Settlement is ISettlement, Modular {
     /// @dev Key: cycle << 32 | merchant / 4. Four lanes of status(8) << 56 | amount(56).
     mapping(uint256 key => uint256) private _lines;
     mapping(bytes32 fileHash => bool) public isAnchored;
+    mapping(uint32 day => bytes32) public reserveProofOf;
 
     constructor(ILocalCurrency currency, IParticipants participants) {
         CURRENCY = currency;
@@ -33,7 +34,7 @@ contract Settlement is ISettlement, Modular {
 
     /// @inheritdoc ISettlement
     function escrow(uint32 cycle, uint32[] calldata merchants) external restricted {
-        if (cycle < 20_000_101 || cycle > 99_991_231) revert InvalidCycle(cycle);
+        if (!_isDate(cycle)) revert InvalidCycle(cycle);
         if (_cycles[cycle].anchored != 0) revert CycleAnchored(cycle);
         bytes memory lines = new bytes(merchants.length * LINE_BYTES + 20); // a write is 32 bytes
         uint256 count;
@@ -90,6 +91,14 @@ contract Settlement is ISettlement, Modular {
         }
         _cycles[cycle].returned += uint64(total);
         emit Returned(cycle, statementHash, total, merchants);
+    }
+
+    /// @inheritdoc ISettlement
+    function anchorReserve(uint32 day, bytes32 proofHash) external restricted {
+        bytes32 previous = reserveProofOf[day];
+        if (!_isDate(day) || proofHash == 0 || proofHash == previous) revert InvalidProof(day, proofHash);
+        reserveProofOf[day] = proofHash;
+        emit ReserveProved(day, proofHash, previous);
     }
 
     /// @inheritdoc ISettlement
@@ -166,6 +175,11 @@ contract Settlement is ISettlement, Modular {
         uint256 key = _lineKey(cycle, merchant);
         uint256 lane = uint256(status) << 56 | amount;
         _lines[key] = _lines[key] & ~(uint256(type(uint64).max) << shift) | lane << shift;
+    }
+
+    /// @dev yyyymmdd in range; whether the month has that day is not looked at.
+    function _isDate(uint32 day) private pure returns (bool) {
+        return day >= 20_000_101 && day <= 99_991_231;
     }
 
     function _lineKey(uint32 cycle, uint32 merchant) private pure returns (uint256) {

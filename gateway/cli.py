@@ -240,6 +240,43 @@ def _cohort_bonuses(text: str) -> tuple[int, ...] | None:
     return given and (*given, *(0,) * (COHORTS - len(given)))
 
 
+@app.command(short_help="Prove the reserve.")
+def reserve(
+    day: Annotated[
+        str, typer.Option("--date", help="One KST day, YYYY-MM-DD; default every day until yesterday.")
+    ] = "",
+    city: Annotated[str, typer.Option(help="The municipality; default the first.")] = "",
+) -> None:
+    """Make the proofs of reserve anew from statements and chain, and hold them against those that are
+    published. Exit code 1 when one does not hold."""
+    from gateway.wiring.commands import prove_reserve
+
+    set_up_logs("camellia reserve", quiet=True)
+    settings, code = _running(city)
+    try:
+        wanted = date.fromisoformat(day) if day else None
+    except ValueError as error:
+        raise typer.BadParameter("a date is YYYY-MM-DD") from error
+    proofs = _told(prove_reserve(settings, code, wanted))
+    table = Table(title=f"Reserve of {code}", title_justify="left")
+    for column in ("day", "in the accounts", "expected", "difference", "published"):
+        table.add_column(column, justify="left" if column == "day" else "right")
+    for proof, published in proofs:
+        expected = None if proof.position is None else proof.position.expected_won
+        amounts = (proof.closing_won, expected, proof.difference_won)
+        shown = ("?" if amount is None else format_won(amount) for amount in amounts)
+        table.add_row(str(proof.day), *shown, published)
+    console.print(table)
+    for proof, published in proofs:
+        for found in proof.all_findings:
+            words = f"{proof.day}: {found.kind.value}: {found.item}: {format_won(found.amount_won)}"
+            errors.print(f"[red]differs:[/] {escape(words)}")
+        if published == "differs":
+            errors.print(f"[red]differs:[/] {proof.day}: not what was published and anchored")
+    bad = [proof for proof, published in proofs if not proof.holds or published == "differs"]
+    raise typer.Exit(1 if bad or not proofs else 0)
+
+
 def _running(code: str) -> tuple[Settings, str]:
     """The settings of a city that runs, and the municipality asked for. Ends the program otherwise."""
     elsewhere = {"postgres": "CAMELLIA_DATABASE_URL", "anvil": "CAMELLIA_RPC_URL"}

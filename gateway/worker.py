@@ -30,16 +30,16 @@ from gateway.chain.seen import SeenReceipts
 from gateway.config import Settings
 from gateway.domain.business_days import KST
 from gateway.engine.block_times import AnvilBlockTimes, block_times_of
-from gateway.flow import notices, settle, stand_in, submit
+from gateway.flow import notices, settle, settle_read, stand_in, submit
 from gateway.flow.errors import Conflict
 from gateway.flow.municipality import Municipality
 from gateway.flow.notices_send import Sender
 from gateway.flow.outcomes import WORK_CHANNEL, Outcomes, payments_topic
 from gateway.rails.webhook import WebhookClient
-from gateway.wiring import bank_inbox, events
+from gateway.wiring import bank_inbox, events, reserve
 from gateway.wiring.bank import CityBank
 from gateway.wiring.batches import CityBatches, Shares
-from gateway.wiring.desk import GATEWAY, ROLES, ChainDesk, queueable
+from gateway.wiring.desk import GATEWAY, ROLES, SETTLER, ChainDesk, queueable
 from gateway.wiring.parts import Parts, Place, open_parts
 from gateway.wiring.relaying import GatewayAccounts, granted
 
@@ -116,6 +116,7 @@ class Worker:
         for place in places.values():
             self._loops(place, relayers, work)
             self._notices(place, webhooks)
+            self._reserve(place, relayers, reserve.ProofSigner(accounts[SETTLER]))
         # What is here now stays for good: a collection need not walk it while receipts come and go.
         gc.collect()
         gc.freeze()
@@ -233,8 +234,14 @@ class Worker:
                     log.exception("a cycle cannot go on", cycle=cycle)
             return done
 
+        told_late: set[int] = set()
+
         async def schedule() -> bool:
             await close_due_cycle(place, desk)
+            for row in await settle_read.late(m):
+                if row.cycle not in told_late:
+                    told_late.add(row.cycle)
+                    log.critical("payouts late", cycle=row.cycle, payouts=row.lines, won=int(row.won))
             return False
 
         loops: list[tuple[str, Callable[[], Awaitable[bool]], asyncio.Event, float]] = [
@@ -252,6 +259,17 @@ class Worker:
     @staticmethod
     async def _bank_files(m: Municipality, bank: CityBank) -> bool:
         return bool(await bank_inbox.take_in(m, bank))
+
+    def _reserve(self, place: Place, relayers: Mapping[str, Relayer], signer: reserve.ProofSigner) -> None:
+        m = place.municipality
+        desk = ChainDesk(m.code, place.contracts, self.parts.outbox, {}, self.parts.clock, relayers)
+
+        async def prove() -> bool:
+            await reserve.duty(place, self.node, desk, signer)
+            return False
+
+        step = _loop(f"{m.code} reserve", prove, asyncio.Event(), _SCHEDULE_SECONDS)
+        self.tasks.append(asyncio.create_task(step))
 
     def _notices(self, place: Place, webhooks: WebhookClient) -> None:
         m = place.municipality

@@ -22,6 +22,7 @@ interface ISettlement {
     event FileAnchored(uint32 indexed cycle, bytes32 indexed fileHash, uint256 total);
     event Paid(uint32 indexed cycle, bytes32 indexed statementHash, uint256 total, uint32[] merchants);
     event Returned(uint32 indexed cycle, bytes32 indexed statementHash, uint256 total, uint32[] merchants);
+    event ReserveProved(uint32 indexed day, bytes32 indexed proofHash, bytes32 previous);
     event FloatFunded(uint256 amount);
     event FloatReturned(uint256 amount);
     event Advanced(uint32 indexed merchant, uint256 amount, uint256 owed);
@@ -35,6 +36,7 @@ interface ISettlement {
     error FloatTooSmall(uint256 floatLeft, uint256 amount);
     error InvalidCycle(uint32 cycle);
     error NoLines(uint32 cycle);
+    error InvalidProof(uint32 day, bytes32 proofHash);
 
     /// @notice Moves each merchant's balance, less what it owes, into escrow; once a merchant and cycle.
     /// @param cycle KST date yyyymmdd.
@@ -52,6 +54,12 @@ interface ISettlement {
     /// @notice Gives lines that the bank returned back to the merchants. SETTLER. Emits Returned.
     function markReturned(uint32 cycle, bytes32 statementHash, uint32[] calldata merchants) external;
 
+    /// @notice Records the hash of a day's proof of reserve (V-4). A later one of the same day takes its place;
+    ///         the events keep both.
+    /// @param day KST date yyyymmdd.
+    /// @dev SETTLER. InvalidProof for no date, no hash or the hash that is there. Emits ReserveProved.
+    function anchorReserve(uint32 day, bytes32 proofHash) external;
+
     /// @notice Moves won from the treasury into the refund float. TREASURER. Emits FloatFunded.
     function fundFloat(uint256 amount) external;
 
@@ -65,5 +73,6 @@ interface ISettlement {
     function lineOf(uint32 cycle, uint32 merchant) external view returns (LineStatus status, uint256 amount);
     function owedBy(uint32 merchant) external view returns (uint256);
     function floatLeft() external view returns (uint256);
+    function reserveProofOf(uint32 day) external view returns (bytes32);
     function isAnchored(bytes32 fileHash) external view returns (bool);
 }

@@ -25,6 +25,7 @@ from gateway.api import (
     payments,
     problems,
     public,
+    reserve,
 )
 from gateway.api.access import Access
 from gateway.flow.errors import Overloaded
@@ -42,6 +43,7 @@ _JSON: Final = b"application/json"
 
 _ROUTERS: Final = (
     public.router,
+    reserve.router,
     citizens.router,
     lots.router,
     payments.router,

@@ -5,20 +5,27 @@ from __future__ import annotations
 import uuid
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from sqlalchemy.engine import Row
 
 from gateway.api import access, schemas
 from gateway.api.merchants import application, merchant_out, shown
 from gateway.api.problems import Responses, documented
 from gateway.domain.reasons import Reason
-from gateway.flow import bank_inbox, charge, merchants, settle_read, stand_in
+from gateway.flow import alarms, bank_inbox, charge, merchants, settle_read, stand_in
 
 router = APIRouter(
     prefix="/v1/{currency}/operator", tags=["operator"], dependencies=[Depends(access.operator)]
 )
 _METRICS: Responses = {200: {"content": {"text/plain": {"example": "# HELP …"}}}}
+_NAN = float("nan")
+_RESERVE = Gauge("camellia_reserve_holds", "1 if the latest proof of reserve holds, 0 if not.", ["city"])
+_DIFFERENCE = Gauge(
+    "camellia_reserve_difference_won", "In the accounts less what must be there; NaN if unknown.", ["city"]
+)
+_LATE = Gauge("camellia_payouts_late", "Payouts past their day and hour without the bank's word.", ["city"])
+_QUARANTINED = Gauge("camellia_bank_files_quarantined", "Bank files that wait for a decision.", ["city"])
 metrics_router = APIRouter(tags=["operator"], dependencies=[Depends(access.operator)])
 
 
@@ -137,6 +144,17 @@ async def list_cycles(city: access.City) -> schemas.Cycles:
     )
 
 
+@router.get("/alarms", responses=documented("unauthenticated"), summary="What has to be looked at now")
+async def list_alarms(city: access.City) -> schemas.Alarms:
+    """Findings of the proof of reserve, late payouts, bank files that were set aside; also in the log."""
+    return schemas.Alarms(
+        alarms=[
+            schemas.Alarm(kind=one.kind, since=one.since, item=one.item, amount_won=one.amount_won)
+            for one in await alarms.now(city)
+        ]
+    )
+
+
 @router.get("/bank-files", responses=documented("unauthenticated"), summary="Files of the banks")
 async def list_bank_files(
     city: access.City,
@@ -181,8 +199,15 @@ def _bank_file_out(row: Row[Any]) -> schemas.BankFileOut:
     responses=_METRICS | documented("unauthenticated"),
     summary="Measurements for Prometheus",
 )
-async def metrics() -> Response:
+async def metrics(request: Request) -> Response:
     """In the text format; no personal data."""
+    for code, city in access.access_of(request).municipalities.items():
+        found = await alarms.figures(city)
+        _RESERVE.labels(code).set(_NAN if found.reserve_holds is None else found.reserve_holds)
+        difference = found.reserve_difference_won
+        _DIFFERENCE.labels(code).set(_NAN if difference is None else difference)
+        _LATE.labels(code).set(found.late_payouts)
+        _QUARANTINED.labels(code).set(found.quarantined_files)
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 

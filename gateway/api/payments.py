@@ -14,7 +14,7 @@ from gateway.api.problems import REFUSED, Responses, documented
 from gateway.domain.order import Kind
 from gateway.domain.reasons import Reason
 from gateway.domain.record import scan_records
-from gateway.flow import history, merchants, refunds
+from gateway.flow import history, merchants, refunds, settle_read
 from gateway.flow.errors import NotFound, RefundRejected
 from gateway.flow.intake import Standing
 from gateway.flow.municipality import Municipality
@@ -94,7 +94,22 @@ async def list_payments(
 @router.get("/payments/{payment}", responses=documented("unauthenticated"), summary="One payment")
 async def look_up(city: access.City, caller: access.SignedIn, payment: uuid.UUID) -> schemas.PaymentOut:
     """By its id; another's payment is not found."""
-    return payment_out(await history.of_caller(city, caller, payment), caller)
+    row = await history.of_caller(city, caller, payment)
+    shown = payment_out(row, caller)
+    if caller.role is Role.MERCHANT and (line := await settle_read.payout_of(city, row)) is not None:
+        shown.payout = schemas.SalePayout(
+            cycle=line.cycle,
+            reference=line.reference,
+            amount_won=line.amount,
+            state=line.state,
+            execution_on=line.execution_on,
+            file=line.message_id,
+            file_sha256=None if line.file_hash is None else line.file_hash.hex(),
+            bank_reference=line.bank_reference,
+            bank_reason=line.bank_reason,
+            bank_report_sha256=None if line.report_hash is None else line.report_hash.hex(),
+        )
+    return shown
 
 
 @router.get(

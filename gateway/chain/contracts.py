@@ -228,6 +228,11 @@ class CityContracts:
         data = self._settlement["anchorFile"].calldata(cycle, file_hash, total)
         return Call(self.at.settlement, data, 150_000)
 
+    def anchor_reserve(self, day: int, proof_hash: bytes) -> Call:
+        """SETTLER. The hash of a day's proof of reserve (V-4)."""
+        data = self._settlement["anchorReserve"].calldata(day, proof_hash)
+        return Call(self.at.settlement, data, 100_000)
+
     def mark_paid(self, cycle: int, statement_hash: bytes, merchants: Sequence[int]) -> Call:
         """SETTLER. Burns the lines that the bank has paid (S-3)."""
         data = self._settlement["markPaid"].calldata(cycle, statement_hash, merchants)

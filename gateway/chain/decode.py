@@ -67,6 +67,7 @@ CLASSES: Final[Mapping[str, Mapping[str, type[ChainEvent]]]] = {
         "FileAnchored": events.FileAnchored,
         "Paid": events.LinesPaid,
         "Returned": events.LinesReturned,
+        "ReserveProved": events.ReserveProved,
         "FloatFunded": events.FloatFunded,
         "FloatReturned": events.FloatReturned,
         "Advanced": events.Advanced,

@@ -348,6 +348,13 @@ class LinesReturned(ChainEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class ReserveProved(ChainEvent):
+    day: int
+    proof_hash: bytes
+    previous: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class FloatFunded(ChainEvent):
     amount: int
 

@@ -181,6 +181,11 @@ class Desk(Protocol):
     ) -> None:
         """SETTLER: a bank file's hash (S-2)."""
 
+    async def anchor_reserve(
+        self, connection: AsyncConnection, day: int, proof_hash: bytes, reference: str
+    ) -> None:
+        """SETTLER: the hash of a day's proof of reserve (V-4)."""
+
     async def mark_paid(
         self, connection: AsyncConnection, cycle: int, report: bytes, merchants: Sequence[int], reference: str
     ) -> None:

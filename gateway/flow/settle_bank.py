@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import select, text
 
 from gateway.flow.municipality import Municipality
 from gateway.store.settlement_tables import cycle_lines, cycles
@@ -14,10 +15,27 @@ from gateway.store.settlement_tables import cycle_lines, cycles
 _WITH_THE_BANK = ("anchored", "sent", "ended")
 
 
-async def bank_said(
-    m: Municipality, message_id: str, outcomes: Mapping[str, tuple[str, str]], report: bytes
-) -> int:
-    """Write the bank's word, (paid or returned, reason) by payout reference. Returns how many lines are new.
+_SAID = text("""
+    UPDATE cycle_lines AS l
+    SET bank_outcome = s.outcome, bank_reason = NULLIF(s.reason, ''), report_hash = :report,
+        bank_reference = NULLIF(s.bank_reference, '')
+    FROM unnest(CAST(:references AS text[]), CAST(:outcomes AS text[]), CAST(:reasons AS text[]),
+                CAST(:bank_references AS text[])) AS s (reference, outcome, reason, bank_reference)
+    WHERE l.currency = :currency AND l.cycle = :cycle AND l.reference = s.reference
+      AND l.bank_outcome IS NULL""")
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """The bank's word on a payout: paid or returned, why it was returned, and the bank's own reference."""
+
+    outcome: str
+    reason: str
+    bank_reference: str
+
+
+async def bank_said(m: Municipality, message_id: str, words: Mapping[str, Word], report: bytes) -> int:
+    """Write the bank's word by payout reference. Returns how many lines are new.
 
     Raises LookupError when no cycle's file has that message id. A line's first word is its last.
     """
@@ -27,24 +45,19 @@ async def bank_said(
         )
         if cycle is None:
             raise LookupError(f"no cycle of {m.code} has a file {message_id}")
-        new = 0
-        for reference, (outcome, reason) in outcomes.items():
-            result = await connection.execute(
-                update(cycle_lines)
-                .where(
-                    cycle_lines.c.currency == m.code,
-                    cycle_lines.c.cycle == cycle,
-                    cycle_lines.c.reference == reference,
-                    cycle_lines.c.bank_outcome.is_(None),
-                )
-                .values(
-                    bank_outcome=outcome,
-                    bank_reason=reason or None,
-                    report_hash=hashlib.sha256(report).digest(),
-                )
-            )
-            new += result.rowcount
-    return new
+        result = await connection.execute(
+            _SAID,
+            {
+                "currency": m.code,
+                "cycle": cycle,
+                "report": hashlib.sha256(report).digest(),
+                "references": list(words),
+                "outcomes": [word.outcome for word in words.values()],
+                "reasons": [word.reason for word in words.values()],
+                "bank_references": [word.bank_reference for word in words.values()],
+            },
+        )
+    return result.rowcount
 
 
 async def references_of(m: Municipality, message_id: str) -> list[str]:

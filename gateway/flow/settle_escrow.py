@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.participants import MerchantStatus
@@ -50,7 +50,8 @@ async def last_round(connection: AsyncConnection, desk: Desk, cycle: int) -> tup
 
 
 async def with_balance(m: Municipality, connection: AsyncConnection) -> list[int]:
-    """Active merchants with something to pay that the gateway knows a bank account of."""
+    """Active merchants with something to pay, the minimum at least, that the gateway knows a bank account
+    of."""
     found = await connection.scalars(
         select(mirror.merchants.c.merchant)
         .join(
@@ -67,6 +68,11 @@ async def with_balance(m: Municipality, connection: AsyncConnection) -> list[int
             mirror.merchants.c.currency == m.code,
             mirror.merchants.c.status == MerchantStatus.ACTIVE,
             mirror.balances.c.won > 0,
+            # S-7: below the minimum it waits; what only repays the float pays nobody.
+            or_(
+                mirror.balances.c.won - mirror.merchants.c.owed >= m.city.settlement.minimum_payout_won,
+                mirror.balances.c.won <= mirror.merchants.c.owed,
+            ),
         )
         .order_by(mirror.merchants.c.merchant)
     )

@@ -46,6 +46,7 @@ cycle_lines = Table(
     Column("state", Text, nullable=False, comment="escrowed, then as the bank says and the chain confirms"),
     Column("bank_outcome", Text, comment="paid or returned, before the chain has it"),
     Column("bank_reason", Text),
+    Column("bank_reference", Text, comment="the bank's own, of the payout"),
     Column("report_hash", LargeBinary, comment="SHA-256 of the bank's file that said so"),
     Column("asked", Text, comment="the transaction that tells the chain: kind:reference"),
     moment("ended_at"),

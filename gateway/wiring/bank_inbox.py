@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from gateway.domain.business_days import KST
-from gateway.flow import bank_inbox, charge, settle, settle_bank
+from gateway.flow import bank_inbox, charge, reserve, settle, settle_bank
 from gateway.flow.bank_inbox import Arrived, FileState
 from gateway.flow.municipality import Municipality
 from gateway.rails.bank import camt053, camt054, pain002
@@ -20,6 +20,7 @@ from gateway.rails.bank.xml import Message
 from gateway.store.people_tables import deposits
 from gateway.store.settlement_tables import bank_files
 from gateway.wiring.bank import CityBank
+from gateway.wiring.reserve import entry_rows
 
 log = structlog.get_logger(__name__)
 
@@ -137,7 +138,7 @@ async def _report(m: Municipality, bank: CityBank, name: str, raw: bytes) -> str
     references = await settle_bank.references_of(m, report.order_id)
     if not references:
         raise BankFileError(f"a report on the order {report.order_id!r}, which is not ours or not sent yet")
-    outcomes: dict[str, tuple[str, str]] = {}
+    said: dict[str, settle_bank.Word] = {}
     for reference in references:
         outcome = report.outcome_of(reference)
         if outcome is pain002.Outcome.PENDING:
@@ -145,9 +146,10 @@ async def _report(m: Municipality, bank: CityBank, name: str, raw: bytes) -> str
         listed = report.payouts.get(reference)
         reasons = listed.reasons if listed is not None else report.reasons
         words = "; ".join(f"{reason.code} {reason.text}".strip() for reason in reasons)
-        outcomes[reference] = (settle.PAID if outcome is pain002.Outcome.PAID else settle.RETURNED, words)
-    new = await settle_bank.bank_said(m, report.order_id, outcomes, raw)
-    log.info("payout report taken", file=name, order=report.order_id, lines=len(outcomes), new=new)
+        end = settle.PAID if outcome is pain002.Outcome.PAID else settle.RETURNED
+        said[reference] = settle_bank.Word(end, words, (listed and listed.bank_reference) or "")
+    new = await settle_bank.bank_said(m, report.order_id, said, raw)
+    log.info("payout report taken", file=name, order=report.order_id, lines=len(said), new=new)
     return report.message_id
 
 
@@ -164,7 +166,7 @@ async def _statements(m: Municipality, bank: CityBank, name: str, raw: bytes) ->
     if is_final:
         await _check_sequence(m, bank, statement)
     async with m.engine.begin() as connection:
-        await connection.execute(
+        kept = await connection.execute(
             insert(bank_files)
             .values(
                 currency=m.code,
@@ -181,6 +183,9 @@ async def _statements(m: Municipality, bank: CityBank, name: str, raw: bytes) ->
             )
             .on_conflict_do_nothing()  # the same bytes: a crash came before they were entered as taken
         )
+        if is_final and kept.rowcount:
+            rows = entry_rows(m, statement)
+            await reserve.enter(connection, m.code, bank.code, statement.day, rows)
     return statement.message_id
 
 

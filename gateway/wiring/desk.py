@@ -15,7 +15,7 @@ from gateway.chain.contracts import Call, CityContracts
 from gateway.chain.outcome import Mined
 from gateway.chain.relayer import Relayer
 from gateway.chain.shapes import NewCitizen, NewMerchant, RecordWords, RefundCall
-from gateway.flow import settle, submit
+from gateway.flow import reserve, settle, submit
 from gateway.flow.ports import Clock, RefundOrder, Sent
 from gateway.flow.settle_escrow import ESCROW
 from gateway.store.outbox import Outbox, OutboxEntry
@@ -126,6 +126,12 @@ class ChainDesk:
     ) -> None:
         call = self._contracts.anchor_file(cycle, file_hash, total_won)
         await self._put(connection, SETTLER, call, settle.ANCHOR, reference)
+
+    async def anchor_reserve(
+        self, connection: AsyncConnection, day: int, proof_hash: bytes, reference: str
+    ) -> None:
+        call = self._contracts.anchor_reserve(day, proof_hash)
+        await self._put(connection, SETTLER, call, reserve.ANCHOR_RESERVE, reference)
 
     async def mark_paid(
         self, connection: AsyncConnection, cycle: int, report: bytes, merchants: Sequence[int], reference: str

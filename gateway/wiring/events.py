@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.chain import events
 from gateway.chain.indexer import Step
 from gateway.chain.outcome import Mined
-from gateway.flow import notices, outcome
+from gateway.flow import notices, outcome, reserve
 from gateway.flow.ports import Clock
 from gateway.store.outbox import OutboxEntry
 
@@ -43,6 +43,8 @@ def sink_of(currency: str) -> Callable[[AsyncConnection, Step], Awaitable[None]]
                     await outcome.merchant_registered(
                         connection, currency, merchant=merchant.merchant, wallet=merchant.wallet
                     )
+                case events.ReserveProved() as proof:
+                    await reserve.anchored(connection, currency, proof.proof_hash, at)
                 case events.FileAnchored():
                     await outcome.settlement_moved(connection, currency)
                 case events.LinesPaid() | events.LinesReturned() as lines:

@@ -85,7 +85,7 @@ FUNCTIONS: Final[Mapping[str, Mapping[Role, tuple[str, ...]]]] = {
     },
     "Settlement": {
         **_COMMON,
-        Role.SETTLER: ("escrow", "anchorFile", "markPaid", "markReturned"),
+        Role.SETTLER: ("escrow", "anchorFile", "markPaid", "markReturned", "anchorReserve"),
         Role.TREASURER: ("fundFloat", "returnFloat"),
     },
     "Directory": {

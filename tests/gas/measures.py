@@ -105,6 +105,8 @@ def settlement(scene: Scene, note: Note) -> None:
         total = scene.town.read("Settlement", "cycleOf", day).escrowed
         values = (day, ref("bank file"), total)
         note("Anchor of a bank file", scene.gas("settler", "Settlement", "anchorFile", *values))
+        proof = (day, ref("reserve"))
+        note("Anchor of a proof of reserve", scene.gas("settler", "Settlement", "anchorReserve", *proof))
         paid, returned = DISTINCT[:200], DISTINCT[200:]
         gas = scene.gas("settler", "Settlement", "markPaid", day, ref("statement"), paid)
         note("Marked paid, a merchant", gas // len(paid))

@@ -61,6 +61,7 @@ from gateway.api.schemas.payments import (
     Receipt,
     RefundOut,
     Refunds,
+    SalePayout,
     SettleClaim,
 )
 from gateway.api.schemas.people import (
@@ -77,9 +78,19 @@ from gateway.api.schemas.people import (
     SteppedUp,
     StepUp,
 )
+from gateway.api.schemas.reserve import (
+    Alarm,
+    Alarms,
+    ReserveAccount,
+    ReserveFinding,
+    ReserveProof,
+    ReserveProofs,
+)
 
 __all__ = [
     "AccountIn",
+    "Alarm",
+    "Alarms",
     "AskRefund",
     "AssignDeposit",
     "Balance",
@@ -134,6 +145,11 @@ __all__ = [
     "Receipt",
     "RefundOut",
     "Refunds",
+    "ReserveAccount",
+    "ReserveFinding",
+    "ReserveProof",
+    "ReserveProofs",
+    "SalePayout",
     "Sales",
     "SalesDay",
     "SettleClaim",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
@@ -76,6 +76,23 @@ class Part(BaseModel):
     amount_won: Won
 
 
+class SalePayout(BaseModel):
+    """The payout that a sale is in, from our file to the bank's word (S-8)."""
+
+    cycle: int = Field(examples=[20261123])
+    reference: str = Field(description="EndToEndId: on the merchant's bank statement too.")
+    amount_won: Won = Field(description="Of the whole payout: all that the merchant sold, less refunds.")
+    state: Literal["escrowed", "paid", "returned"]
+    execution_on: date
+    file: str | None = Field(description="MsgId of the pain.001.")
+    file_sha256: str | None = Field(description="Anchored on chain before anything is paid (S-2).")
+    bank_reference: str | None = Field(description="The bank's own, once it has paid.")
+    bank_reason: str | None
+    bank_report_sha256: str | None = Field(
+        description="Of the pain.002 that said so; on chain with the line."
+    )
+
+
 class PaymentOut(BaseModel):
     """A payment as it stands."""
 
@@ -94,6 +111,7 @@ class PaymentOut(BaseModel):
     cashback_spent_won: Won | None = None
     cashback_earned_won: Won | None = None
     city: list[Part] | None = None
+    payout: SalePayout | None = Field(None, description="To the merchant only, and when asked for one sale.")
 
 
 class Payments(BaseModel):

@@ -26,6 +26,8 @@ class Entry:
     end_to_end_id: str | None
     remittance: str
     counterparty: str
+    is_interest: bool = False
+    """By the bank transaction code: interest, which the bank itself paid or took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,7 @@ def _entry(booking: Element, line: Element | None, reference: str | None, amount
         end_to_end_id=None if end_to_end_id in (None, "", "NOTPROVIDED") else end_to_end_id,
         remittance=remittance,
         counterparty=counterparty,
+        is_interest=booking.text("BkTxCd/Domn/Fmly/SubFmlyCd") == "INTR",
     )
 
 

@@ -17,6 +17,7 @@ _BASE: Final = _BOUNDS + "test_cashback_ends_at_the_monthly_base"
 _NO_RATE: Final = _BOUNDS + "test_a_band_without_a_rate_earns_no_bonus"
 _PLACES: Final = _BOUNDS + "test_city_money_is_spent_only_where_it_fits"
 _EXPIRY: Final = _BOUNDS + "test_city_money_moves_until_the_second_before_it_expires"
+_RESERVE: Final = "tests/contracts/stateful/test_cycle.py::test_a_proof_of_reserve_is_never_taken_back"
 _CYCLE: Final = "tests/contracts/stateful/test_cycle.py::test_a_cycle_is_paid_under_a_whole_file_and_once"
 _DELIVERY: Final = _BOUNDS + "test_a_delivery_is_no_more_than_what_was_granted"
 _MODULES: Final = "tests/contracts/stateful/test_roles.py::test_a_module_function_is_refused_to_people"
@@ -339,6 +340,13 @@ FAULTS: Final = (
         "owedBy[merchant] = owed - repaid;",
         "",
         _FLOAT,
+    ),
+    Fault(
+        "a proof of reserve is taken back",
+        "Settlement.sol",
+        "if (!_isDate(day) || proofHash == 0 || proofHash == previous) revert",
+        "if (!_isDate(day) || proofHash == previous) revert",
+        _RESERVE,
     ),
     # --- Participants
     Fault(

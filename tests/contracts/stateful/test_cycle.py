@@ -81,3 +81,16 @@ def test_a_cycle_is_paid_under_a_whole_file_and_once(town: Town) -> None:
     assert town.read("LocalCurrency", "totals") == (LUNCH + COFFEE + FLOAT, LUNCH)
     for again in (mark, back):
         assert town.refusal(settler, town.call(*again)) == "LineNotEscrowed"
+
+
+def test_a_proof_of_reserve_is_never_taken_back(town: Town) -> None:
+    """V-4: it is corrected by another, and only the settler anchors one."""
+    proof, settler = ref("proof"), wallet_of("settler")
+    town.do("settler", "Settlement", "anchorReserve", FIRST, proof)
+    for day, digest in ((FIRST, bytes(32)), (FIRST, proof), (0, proof)):
+        call = town.call("Settlement", "anchorReserve", day, digest)
+        assert town.refusal(settler, call) == "InvalidProof"
+    town.do("settler", "Settlement", "anchorReserve", FIRST, ref("corrected"))
+    assert town.read("Settlement", "reserveProofOf", FIRST) == ref("corrected")
+    call = town.call("Settlement", "anchorReserve", SECOND, proof)
+    assert town.refusal(wallet_of("gateway"), call) == "AccessManagedUnauthorized"

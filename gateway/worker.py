@@ -52,6 +52,7 @@ _AGAIN_SECONDS: Final = 0.5
 _REGISTER_SECONDS: Final = 10.0
 _BANK_SECONDS: Final = 0.5
 _SCHEDULE_SECONDS: Final = 5.0
+_RESERVE_SECONDS: Final = 10.0
 _CONTACT_SECONDS: Final = 3.0
 _LEFT_SECONDS: Final = 1.0
 _PRUNE_SECONDS: Final = 60.0
@@ -268,7 +269,7 @@ class Worker:
             await reserve.duty(place, self.node, desk, signer)
             return False
 
-        step = _loop(f"{m.code} reserve", prove, asyncio.Event(), _SCHEDULE_SECONDS)
+        step = _loop(f"{m.code} reserve", prove, asyncio.Event(), _RESERVE_SECONDS)
         self.tasks.append(asyncio.create_task(step))
 
     def _notices(self, place: Place, webhooks: WebhookClient) -> None:

@@ -34,7 +34,12 @@ async def list_proofs(
     return schemas.ReserveProofs(proofs=[_proof_out(row) for row in rows])
 
 
-@router.get("/v1/{currency}/reserve/page", response_class=HTMLResponse, summary="The same as a page")
+@router.get(
+    "/v1/{currency}/reserve/page",
+    response_class=HTMLResponse,
+    responses=documented(),
+    summary="The same as a page",
+)
 async def page(city: access.City) -> HTMLResponse:
     """For people."""
     rows = await reserve.published(city, None, 31)

@@ -6,6 +6,7 @@ is in the mirror, whose sums the caller holds against the chain's own supply.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -195,6 +196,22 @@ async def latest(connection: AsyncConnection, currency: str, day: date) -> Row[A
         .limit(1)
     )
     return (await connection.execute(statement)).one_or_none()
+
+
+async def previous_of(connection: AsyncConnection, currency: str, day: date) -> str:
+    """The hash of the day before's proof, which this day's names (V-4): the one that it named when it was
+    made first, else the latest; empty when there is none."""
+    before = await connection.scalars(
+        select(reserve_proofs.c.proof_hash)
+        .where(reserve_proofs.c.currency == currency, reserve_proofs.c.day == day - timedelta(days=1))
+        .order_by(reserve_proofs.c.version)
+    )
+    hashes = [digest.hex() for digest in before]
+    if (made := await latest(connection, currency, day)) is not None:
+        named = str(json.loads(made.document)["previous"])
+        if named in hashes:
+            return named
+    return hashes[-1] if hashes else ""
 
 
 async def keep(m: Municipality, desk: Desk, proof: Proof, signer: Signer) -> bool:

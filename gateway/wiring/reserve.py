@@ -85,7 +85,10 @@ async def duty(place: Place, node: Node, desk: Desk, signer: ProofSigner) -> boo
         return False
     done = False
     for day in await reserve.unproved(m, first):
-        proof = await prove(place, node, day)
+        try:
+            proof = await prove(place, node, day)
+        except Unavailable:  # the mirror catches up first
+            break
         due = start_of_day(day + timedelta(days=1)) + DUE_HOUR * 3600
         if proof.position is None and m.clock.now() < due:
             break
@@ -105,8 +108,11 @@ async def prove(place: Place, node: Node, day: date) -> Proof:
         cursor = await place.mirror.cursor(connection)
         if cursor is None:
             raise Unavailable(f"the mirror of {m.code} is empty: let the worker run first")
+        ends = start_of_day(day + timedelta(days=1))
+        if cursor.time < ends and cursor.number < await node.block_number():
+            raise Unavailable(f"the mirror of {m.code} is not past {day} yet")
         before = await last_block_before(node, start_of_day(first), cursor.number)
-        block = await last_block_before(node, start_of_day(day + timedelta(days=1)), cursor.number)
+        block = await last_block_before(node, ends, cursor.number)
         span = reserve.Span(first=first, from_block=before, block=block)
         accounts, findings = await _accounts(m, connection, day)
         findings += await _earlier(place, node, connection, day, cursor.number)
@@ -119,7 +125,7 @@ async def prove(place: Place, node: Node, day: date) -> Proof:
             opening = await _opening(connection, m.code, first)
             position, found = await reserve.look(m, connection, day, span, opening)
             findings += found
-        previous = await reserve.latest(connection, m.code, day - timedelta(days=1))
+        previous = await reserve.previous_of(connection, m.code, day)
         return Proof(
             currency=m.code,
             day=day,
@@ -128,7 +134,7 @@ async def prove(place: Place, node: Node, day: date) -> Proof:
             accounts=tuple(accounts),
             position=position,
             findings=tuple(findings),
-            previous="" if previous is None else previous.proof_hash.hex(),
+            previous=previous,
         )
 
 

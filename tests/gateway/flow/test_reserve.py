@@ -44,10 +44,9 @@ def proof_with(city: World, day: date, kind: str) -> dict:
     )
 
 
-def misbehave(city: World, mischief: str | None, files: int = 1) -> None:
-    city.http.put(
-        f"http://127.0.0.1:{city.port('bank')}/mischief", json={"mischief": mischief, "files": files}
-    ).raise_for_status()
+def misbehave(city: World, mischief: str | None, files: int = 1, *, executes: bool = True) -> None:
+    body = {"mischief": mischief, "files": files, "executes": executes}
+    city.http.put(f"http://127.0.0.1:{city.port('bank')}/mischief", json=body).raise_for_status()
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +136,7 @@ def test_a_payout_without_a_burn_is_found(own_city: World, first: date, shop: Sh
     thief = {"number": "666-1", "holder": "도둑", "kind": "merchant"}
     own_city.bank_post("accounts", {"accounts": [thief]})
     own_city.bank_post("transfers", {"from": "101-2026-0001-07", "amount_won": 999, "to": "666-1"})
+    misbehave(own_city, None, executes=False)
     go_to(own_city, day + timedelta(days=1), 9)  # Friday: the cycle closes, the bank pays
     assert proof_with(own_city, day, "unexplained_entry")["amount_won"] == -999
     until(

@@ -85,6 +85,12 @@ gas: compile ## Measure gas and write docs/gas.md
 gas-check: compile ## Fail if docs/gas.md is not what the contracts cost
 	$(PYTEST) tests/gas
 
+.PHONY: check-bank-files
+check-bank-files: setup ## Bank messages against their schemas, by xmllint (D6)
+	@command -v xmllint >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get install --yes --quiet libxml2-utils >/dev/null; } \
+		|| { echo "xmllint is missing: install Debian's libxml2-utils" >&2; exit 1; }
+	$(VENV)/python tools/check_bank_files.py
+
 mutants: compile ## Plant faults in the contracts; every one must be caught
 	$(VENV)/python tests/mutants/run.py
 

@@ -198,6 +198,22 @@ async def latest(connection: AsyncConnection, currency: str, day: date) -> Row[A
     return (await connection.execute(statement)).one_or_none()
 
 
+async def statement_named(
+    connection: AsyncConnection, currency: str, day: date, bank_code: str
+) -> str | None:
+    """The hash that the first proof of a day with a statement of a bank names; None when there is none."""
+    documents = await connection.scalars(
+        select(reserve_proofs.c.document)
+        .where(reserve_proofs.c.currency == currency, reserve_proofs.c.day == day)
+        .order_by(reserve_proofs.c.version)
+    )
+    for document in documents:
+        for account in json.loads(document)["accounts"]:
+            if account["bank_code"] == bank_code:
+                return str(account["statement_sha256"])
+    return None
+
+
 async def previous_of(connection: AsyncConnection, currency: str, day: date) -> str:
     """The hash of the day before's proof, which this day's names (V-4): the one that it named when it was
     made first, else the latest; empty when there is none."""

@@ -115,6 +115,7 @@ async def prove(place: Place, node: Node, day: date) -> Proof:
         block = await last_block_before(node, ends, cursor.number)
         span = reserve.Span(first=first, from_block=before, block=block)
         accounts, findings = await _accounts(m, connection, day)
+        findings += await _proved_otherwise(m, connection, day, accounts)
         findings += await _earlier(place, node, connection, day, cursor.number)
         findings += await _supply(place, node, connection, cursor.number)
         position = None
@@ -173,6 +174,21 @@ async def _accounts(
             closing = statement.closing_won
         accounts.append(AccountDay(row.bank_code, closing, digest.hex()))
     return accounts, findings
+
+
+async def _proved_otherwise(
+    m: Municipality, connection: AsyncConnection, day: date, accounts: list[AccountDay]
+) -> list[Finding]:
+    """A day that is proved anew is proved of the same statements: its first proof names their hashes, so
+    that a statement which was exchanged in between is found and not published as if nothing had been
+    (V-2)."""
+    findings = []
+    for account in accounts:
+        named = await reserve.statement_named(connection, m.code, day, account.bank_code)
+        if named not in (None, account.statement_sha256):
+            item = f"bank {account.bank_code}, {day}: not the statement that was proved first, {named}"
+            findings.append(_doctored(item))
+    return findings
 
 
 async def _earlier(

@@ -23,6 +23,7 @@ from gateway.store import (
     outbox_tables,
     payment_tables,  # noqa: F401 - each adds its tables, which refer to one another
     people_tables,  # noqa: F401
+    reserve_tables,  # noqa: F401
     settlement_tables,  # noqa: F401
 )
 from gateway.store.metadata import metadata

@@ -13,6 +13,7 @@ from gateway.store import (  # noqa: F401  each adds its tables
     outbox_tables,
     payment_tables,
     people_tables,
+    reserve_tables,
     settlement_tables,
 )
 from gateway.store.metadata import metadata

@@ -60,7 +60,7 @@ def test_the_exchange_goes_over_sftp(own_city: World) -> None:
         ("cut", "not well-formed"),
         ("garbled", "not UTF-8"),
         ("wrong_sum", "TtlCdtNtries"),
-        ("twice", "delivered before, as camt054-"),
+        ("twice", "delivered before, as again-camt054-"),
     ],
 )
 def test_a_file_that_is_wrong_is_set_aside_and_changes_nothing(
@@ -74,7 +74,7 @@ def test_a_file_that_is_wrong_is_set_aside_and_changes_nothing(
     found = new_file(own_city, known, "the quarantine")
     assert said in found["reason"], found
     folder = own_city.state / "bank" / "dongbaek" / "inbox" / "quarantine"
-    assert (folder / f"{found['name']}.reason.txt").exists()
+    until(lambda: (folder / f"{found['name']}.reason.txt").exists() or None, what="the reason beside it")
     if mischief == "twice":
         until(lambda: citizen.balance()["own_won"] == 10_000 or None, what="the issue, once")
     else:

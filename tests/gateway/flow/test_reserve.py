@@ -76,7 +76,7 @@ def shop(own_city: World, first: date) -> Shop:
 
 def test_a_day_is_proved_signed_published_and_anchored(own_city: World, first: date, shop: Shop) -> None:
     """V-1, V-4, V-5."""
-    go_to(own_city, first + timedelta(days=1), 9)
+    go_to(own_city, first + timedelta(days=1), 8)
     proof = proof_of(own_city, first)
     assert proof["holds"], proof
     assert (proof["closing_won"], proof["supply_won"]) == (CHARGED + INTEREST, CHARGED)
@@ -99,7 +99,7 @@ def test_it_holds_over_a_payout(own_city: World, first: date, shop: Shop) -> Non
     until(
         lambda: shop.get("merchant/payouts").json()["payouts"][0]["state"] == "paid" or None, 60, "the payout"
     )
-    go_to(own_city, first + timedelta(days=2), 9)
+    go_to(own_city, first + timedelta(days=2), 8)
     proof = proof_of(own_city, first + timedelta(days=1))
     assert proof["holds"], proof
     assert (proof["closing_won"], proof["supply_won"]) == (CHARGED + INTEREST - SOLD, CHARGED - SOLD)
@@ -110,7 +110,7 @@ def test_an_issue_without_a_deposit_is_found(own_city: World, first: date, shop:
     """D5: a stolen issuer's key makes money; the proof of that day names the deposit that never was."""
     key = bytes(range(32))
     own_city.on_chain("issuer", "LocalCurrency", "issueToTreasury", 5_000, key)
-    go_to(own_city, first + timedelta(days=3), 9)
+    go_to(own_city, first + timedelta(days=3), 8)
     day = first + timedelta(days=2)
     found = proof_with(own_city, day, "issue_without_deposit")
     assert (key.hex() in found["item"], found["amount_won"]) == (True, 5_000)
@@ -137,7 +137,7 @@ def test_a_payout_without_a_burn_is_found(own_city: World, first: date, shop: Sh
     own_city.bank_post("accounts", {"accounts": [thief]})
     own_city.bank_post("transfers", {"from": "101-2026-0001-07", "amount_won": 999, "to": "666-1"})
     misbehave(own_city, None, executes=False)
-    go_to(own_city, day + timedelta(days=1), 9)  # Friday: the cycle closes, the bank pays
+    go_to(own_city, day + timedelta(days=1), 8)  # Friday: the cycle closes, the bank pays
     assert proof_with(own_city, day, "unexplained_entry")["amount_won"] == -999
     until(
         lambda: (
@@ -179,8 +179,8 @@ def test_a_doctored_statement_is_found(own_city: World, first: date, shop: Shop)
     own_city.sql(  # better made: the hash too, so that it agrees with itself
         "UPDATE bank_files SET file_hash = sha256(content) WHERE statement_on = $1", day
     )
-    done = own_city.camellia("reserve", "--date", str(day + timedelta(days=1)))
-    assert done.returncode == 1 and "not the statement that was proved" in done.stderr
+    done = own_city.camellia("reserve", "--date", str(day))
+    assert done.returncode == 1 and "not the statement that was proved first" in done.stderr
     own_city.sql(
         "UPDATE bank_files b SET content = d.content, file_hash = d.file_hash FROM doctored d"
         " WHERE b.statement_on = d.statement_on"
@@ -191,7 +191,7 @@ def test_a_missing_day_is_found(own_city: World, first: date, shop: Shop) -> Non
     """D5: no statement by nine o'clock is a finding that names bank and day; it ends when it comes."""
     day = first + timedelta(days=8)
     misbehave(own_city, "late", 9)
-    go_to(own_city, day + timedelta(days=1), 9)
+    go_to(own_city, day + timedelta(days=1), 8)
     assert proof_with(own_city, day, "missing_statement")["item"] == f"bank 032, {day}"
     assert proof_of(own_city, day)["difference_won"] is None
     misbehave(own_city, None)

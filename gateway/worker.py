@@ -107,7 +107,8 @@ class Worker:
         """Everything but batches, once the other roles' accounts are ours."""
         settings, places = self.parts.settings, self.parts.places
         roles = [role for role in ROLES if role != GATEWAY]
-        for role, account in (await asyncio.to_thread(load_accounts, roles, settings.keys)).items():
+        accounts = await asyncio.to_thread(load_accounts, roles, settings.keys)
+        for role, account in accounts.items():
             relayer = self._relayer(account, repairer, decoder)
             await _until_done(f"relayer {role}", relayer.start)
             self.stack.push_async_callback(relayer.stop)
@@ -269,8 +270,7 @@ class Worker:
             await reserve.duty(place, self.node, desk, signer)
             return False
 
-        step = _loop(f"{m.code} reserve", prove, asyncio.Event(), _RESERVE_SECONDS)
-        self.tasks.append(asyncio.create_task(step))
+        self._begin(f"{m.code} reserve", prove, asyncio.Event(), _RESERVE_SECONDS)
 
     def _notices(self, place: Place, webhooks: WebhookClient) -> None:
         m = place.municipality

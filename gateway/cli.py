@@ -231,7 +231,11 @@ def simulate(
 
 
 def _numbers(text: str) -> tuple[int, ...] | None:
-    return tuple(int(word) for word in text.split(",")) if text else None
+    """Raises ValueError."""
+    words = [word.strip() for word in text.split(",")] if text else []
+    if not all(word.isascii() and word.isdecimal() for word in words):
+        raise ValueError(f"{text!r} is not whole numbers with commas between them, as 1000,800,0,0")
+    return tuple(int(word) for word in words) or None
 
 
 def _cohort_bonuses(text: str) -> tuple[int, ...] | None:

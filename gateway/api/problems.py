@@ -26,6 +26,9 @@ log = structlog.get_logger(__name__)
 MEDIA_TYPE: Final = "application/problem+json"
 REFUSED: Final = "refused"
 _RETRY_SECONDS: Final = "1"
+# SQLSTATE classes in which PostgreSQL says that it cannot serve now, of which SQLAlchemy makes a bare
+# DBAPIError: no connection, no resources, an operator's act (starting up, shutting down).
+_DATABASE_AWAY: Final = ("08", "53", "57")
 
 # slug → (status, title)
 KINDS: Final[dict[str, tuple[int, str]]] = {
@@ -213,7 +216,9 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
 
 async def _database(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, DBAPIError)
-    if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
+    state = getattr(error.orig, "sqlstate", None) or ""
+    away = isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
+    if away or state.startswith(_DATABASE_AWAY):
         log.error("database unavailable", error=type(error.orig).__name__)
         return _unavailable(request)
     return await _unexpected(request, error)

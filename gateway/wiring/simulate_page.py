@@ -6,6 +6,7 @@ from typing import Final
 
 import pygal
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from lxml import etree
 from pygal.style import Style
 
 from gateway.domain.city import City
@@ -44,8 +45,10 @@ def chart(title: str, rows: list[Line], colour: str) -> str:
     drawn.x_labels = [row.name for row in reversed(rows)]
     drawn.add("as it was", [row.today_won for row in reversed(rows)])
     drawn.add("as it would have been", [row.other_won for row in reversed(rows)])
-    svg: str = drawn.render(is_unicode=True)
-    return svg
+    root = etree.fromstring(drawn.render())
+    # pygal puts its settings into a script, for its own scripts, which `js` left out.
+    etree.strip_elements(root, "{*}script", with_tail=False)
+    return etree.tostring(root, encoding="unicode")
 
 
 def _said(tried: OtherRules) -> list[tuple[str, str]]:

@@ -74,7 +74,7 @@ class Waiting:
         awaited.futures.append(future)
         if awaited.row is not None:
             future.set_result(awaited.row)
-        ends = loop.call_later(seconds, _give_up, future)  # a third of what asyncio.timeout costs
+        ends = loop.call_later(seconds, _give_up, future)
         try:
             return await future
         finally:

@@ -87,7 +87,8 @@ gas-check: compile ## Fail if docs/gas.md is not what the contracts cost
 
 .PHONY: check-bank-files
 check-bank-files: setup ## Bank messages against their schemas, by xmllint (D6)
-	@command -v xmllint >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get install --yes --quiet libxml2-utils >/dev/null; } \
+	@command -v xmllint >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq \
+		&& apt-get install --yes -qq libxml2-utils >/dev/null; } \
 		|| { echo "xmllint is missing: install Debian's libxml2-utils" >&2; exit 1; }
 	$(VENV)/python tools/check_bank_files.py
 

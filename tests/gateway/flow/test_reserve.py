@@ -191,7 +191,7 @@ def test_a_missing_day_is_found(own_city: World, first: date, shop: Shop) -> Non
     """D5: no statement by nine o'clock is a finding that names bank and day; it ends when it comes."""
     day = first + timedelta(days=8)
     misbehave(own_city, "late", 9)
-    go_to(own_city, day + timedelta(days=1), 8)
+    go_to(own_city, day + timedelta(days=1), 9)
     assert proof_with(own_city, day, "missing_statement")["item"] == f"bank 032, {day}"
     assert proof_of(own_city, day)["difference_won"] is None
     misbehave(own_city, None)

@@ -1,5 +1,6 @@
 """The bank's SFTP server: a customer enters with a user key and finds its two folders, nothing else."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,12 +36,28 @@ class _Guard(asyncssh.SSHServer):
         return True
 
 
+class _OwnFolders(asyncssh.SFTPServer):
+    """What the customer names lies in folders below its root, also where a folder is a link; a file that is a
+    link can be looked at as such."""
+
+    def __init__(self, channel: "asyncssh.SSHServerChannel[bytes]", root: bytes) -> None:
+        super().__init__(channel, chroot=root)
+        self._root = Path(os.fsdecode(root)).resolve()
+
+    def map_path(self, path: bytes) -> bytes:
+        mapped = super().map_path(path)
+        path_here = Path(os.fsdecode(mapped))
+        if not (path_here.parent.resolve() / path_here.name).is_relative_to(self._root):
+            raise asyncssh.SFTPPermissionDenied("not in your folders")
+        return mapped
+
+
 async def open_door(door: SftpDoor) -> asyncssh.SSHAcceptor:
     """Listen. Raises OSError if the port is taken, ValueError (asyncssh.KeyImportError) for a bad key."""
     root = str(door.root.absolute()).encode()
 
     def files(channel: "asyncssh.SSHServerChannel[bytes]") -> asyncssh.SFTPServer:
-        return asyncssh.SFTPServer(channel, chroot=root)
+        return _OwnFolders(channel, root)
 
     return await asyncssh.listen(
         door.host,

@@ -33,7 +33,6 @@ _STEPS = (
     CREATE INDEX ix_bank_inbox_open ON bank_inbox (currency, bank_code, serial)
         WHERE NOT filed OR state IN ('quarantined', 'release')""",
     "COMMENT ON COLUMN bank_inbox.state IS 'gateway.flow.bank_inbox.FileState'",
-    "COMMENT ON COLUMN bank_inbox.content IS 'sealed; of a file that was set aside'",
     "COMMENT ON COLUMN bank_inbox.filed IS 'it has left the inbox; until then a crash may bring it again'",
     "ALTER TABLE bank_files ADD COLUMN bank_code TEXT DEFAULT '' NOT NULL",
     "ALTER TABLE bank_files ADD COLUMN opening BIGINT",

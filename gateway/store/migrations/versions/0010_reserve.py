@@ -44,7 +44,6 @@ _STEPS = (
         anchored_at BIGINT,
         CONSTRAINT pk_reserve_proofs PRIMARY KEY (currency, day, version)
     )""",
-    "COMMENT ON COLUMN reserve_proofs.difference IS 'null when the day could not be proved'",
     "COMMENT ON COLUMN reserve_proofs.document IS 'as published; its SHA-256 is proof_hash'",
 )
 

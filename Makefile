@@ -109,7 +109,7 @@ when = @if [ -d $(1) ]; then echo '$(2)'; $(2); else echo 'nothing in $(1) yet';
 # --- measuring -------------------------------------------------------------------------------------------
 
 # Options of a benchmark: make bench-qr BENCH="--rounds 1 --seconds 3"
-.PHONY: chaos bench-qr bench-growth bench-flood bench-memory bench-shares bench-limits bench-simulate bench-docs
+.PHONY: chaos bench-qr bench-growth bench-flood bench-memory bench-shares bench-limits bench-simulate bench-relief bench-docs
 bench-qr: setup compile ## QR payments beside a web3.py gateway and raw transfers; BENCH="--rounds 1" for less
 	$(VENV)/python -m bench.qr $(BENCH)
 
@@ -133,6 +133,9 @@ bench-limits: setup compile ## The limit of each part of a payment, measured alo
 
 bench-simulate: setup compile ## 1,000,000 past payments under other rules, beside web3.py get_logs (C5)
 	$(VENV)/python -m bench.simulate $(BENCH)
+
+bench-relief: setup compile ## Relief for 870,000 from list to wallet, beside an ERC-20 batch transfer (C1, C2)
+	$(VENV)/python -m bench.relief $(BENCH)
 
 bench-docs: setup ## Put the figures of bench/results into docs/performance.md
 	$(VENV)/python -m bench.tables

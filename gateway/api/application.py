@@ -26,6 +26,7 @@ from gateway.api import (
     problems,
     public,
     reserve,
+    spending,
 )
 from gateway.api.access import Access
 from gateway.flow.errors import Overloaded
@@ -46,6 +47,7 @@ _ROUTERS: Final = (
     reserve.router,
     citizens.router,
     lots.router,
+    spending.router,
     payments.router,
     merchants.router,
     notices.router,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 from gateway.domain.cashback import is_credit_alive
 from gateway.domain.errors import AmountError, FieldError, RollError
@@ -26,6 +26,8 @@ MAX_OPEN_PROGRAMMES: Final = 16
 EVERYWHERE: Final = 2**256 - 1
 """The mask of all 256 districts, or of all 256 categories."""
 ALL_BANDS: Final = 0b1111
+Obstacle = Literal["not_started", "expired", "district", "category", "sales_band"]
+"""A rule of M-1 that keeps a programme's money from moving at a merchant."""
 DEFAULT_ACCEPTED_BANDS: Final = 0b0011
 """Sales bands 0 and 1: yearly sales up to ₩3bn (P-11, Act 10)."""
 
@@ -240,6 +242,33 @@ def split_payment(
         usable = amount_won - own + money.own_won
         raise Refused(Reason.INSUFFICIENT_FUNDS, usable_won=usable)
     return Split(tuple(draws), cashback, own)
+
+
+def usable_won(
+    merchant: Merchant,
+    money: CitizenMoney,
+    programmes: Iterable[Programme],
+    at: int,
+    accepted_bands: int = DEFAULT_ACCEPTED_BANDS,
+) -> int:
+    """The most that `split_payment` would take at `merchant`, in won; 0 when it would take nothing (G-7)."""
+    city = sum(draw.amount for draw in drawable(merchant, money.city_won, programmes, at))
+    if not accepts_bought_money(merchant.sales_band, accepted_bands):
+        return city
+    alive = is_credit_alive(money.cashback_month, at)
+    return city + (money.cashback_won if alive else 0) + money.own_won
+
+
+def obstacles(programme: Programme, merchant: Merchant, at: int) -> tuple[Obstacle, ...]:
+    """The rules of M-1 that keep a programme's money from moving at `merchant` now; none = it fits (G-8)."""
+    against: dict[Obstacle, bool] = {
+        "not_started": at < programme.starts_at,
+        "expired": programme.closed or at >= programme.expires_at,
+        "district": not in_mask(merchant.district, programme.districts),
+        "category": not in_mask(merchant.category, programme.categories),
+        "sales_band": not in_mask(merchant.sales_band, programme.sales_bands),
+    }
+    return tuple(name for name, holds in against.items() if holds)
 
 
 def accepts_bought_money(band: SalesBand, accepted_bands: int = DEFAULT_ACCEPTED_BANDS) -> bool:

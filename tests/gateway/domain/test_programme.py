@@ -242,3 +242,22 @@ def test_p10_parts_add_up_and_every_part_is_allowed(situation):
     taken += [0] * (len(usable) - len(taken)) + [split.cashback_won, split.own_won]
     first_partial = next((i for i, t in enumerate(taken) if t < sources[i]), len(taken))
     assert not any(taken[first_partial + 1 :])
+
+
+@given(situations())
+def test_g7_usable_is_the_most_that_would_be_paid(situation):
+    merchant, money, programmes, _ = situation
+    most = pr.usable_won(merchant, money, programmes, NOW)
+    if most:
+        assert split_payment(most, merchant, money, programmes, at=NOW).amount_won == most
+    with pytest.raises(Refused) as refused:
+        split_payment(most + 1, merchant, money, programmes, at=NOW)
+    assert refused.value.usable_won == most
+
+
+@given(situations())
+def test_g8_a_programme_has_an_obstacle_exactly_where_it_pays_nothing(situation):
+    merchant, _, programmes, _ = situation
+    for programme in programmes:
+        alone = pr.drawable(merchant, {programme.id: 1}, [programme], NOW)
+        assert bool(alone) is not bool(pr.obstacles(programme, merchant, NOW))

@@ -47,6 +47,7 @@ CLASSES: Final[Mapping[str, Mapping[str, type[ChainEvent]]]] = {
         "CreditsGranted": events.CreditsGranted,
         "Closed": events.ProgrammeClosed,
         "Swept": events.ProgrammeSwept,
+        "DeliveryAnchored": events.DeliveryAnchored,
     },
     "Cashback": {
         "CampaignCreated": events.CampaignCreated,

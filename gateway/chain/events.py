@@ -200,6 +200,17 @@ class ProgrammeSwept(ChainEvent):
     amount: int
 
 
+@dataclass(frozen=True, slots=True)
+class DeliveryAnchored(ChainEvent):
+    """`root`: of the recipients' leaves; `list_hash`: SHA-256 of the list that was charged (G-6)."""
+
+    programme: int
+    root: bytes
+    list_hash: bytes
+    recipients: int
+    amount: int
+
+
 # --- Cashback ---------------------------------------------------------------------------------
 
 

@@ -78,8 +78,13 @@ class BankFiles(BaseModel):
 class DecideBankFile(Body):
     """What is to be done with a file that was set aside, and why."""
 
-    release: bool
-    note: Annotated[str, Field(min_length=1, max_length=500)]
+    release: bool = Field(examples=[True])
+    note: Annotated[
+        str,
+        Field(
+            min_length=1, max_length=500, examples=["The bank sent it again by mistake; asked by telephone."]
+        ),
+    ]
 
 
 class NumberedName(BaseModel):

@@ -25,11 +25,13 @@ PaymentKey = tuple[int, int]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Charge:
-    """A charge as it was bought: what came in for how much. The order of charges is the order of age.
+    """A charge as it was bought: what came in for how much. The order of charges is the order of age, which
+    is that of the chain: one block may hold several charges of a second.
 
     `ref`: the bank deposit's reference, 32 bytes (O-3). `amount_won - price_won` is the incentive.
     """
 
+    place: Place
     at: int
     ref: bytes
     amount_won: int

@@ -221,8 +221,9 @@ async def _rare_events(connection: AsyncConnection, given: dict[str, Any]) -> li
     events: list[Event] = []
     for row in await connection.execute(_CHARGES, given):
         # O-3: issued won for won, so the price paid is the amount (L-2).
-        charge = Charge(row.issued_at, row.deposit_ref, row.amount, row.amount)
-        events.append(((row.since_block, row.log_index, 0), Charged(row.citizen, charge)))
+        place = (row.since_block, row.log_index, 0)
+        charge = Charge(place, row.issued_at, row.deposit_ref, row.amount, row.amount)
+        events.append((place, Charged(row.citizen, charge)))
     for row in await connection.execute(_REDEMPTIONS, given):
         place = (row.since_block, row.log_index, 0)
         events.append((place, Redeemed(row.citizen, row.amount, row.redemption_ref)))
@@ -247,13 +248,15 @@ async def _recorded(connection: AsyncConnection, currency: str, citizen: int | N
 def _written(parts: Sequence[Part]) -> str:
     return json.dumps(
         [
-            [part.charge.at, part.charge.ref.hex(), part.charge.amount_won, part.charge.price_won, part.won]
+            [list(charge.place), charge.at, charge.ref.hex(), charge.amount_won, charge.price_won, part.won]
             for part in parts
+            for charge in [part.charge]
         ]
     )
 
 
 def _read_parts(stored: list[Any]) -> list[Part]:
     return [
-        Part(Charge(at, bytes.fromhex(ref), amount, price), won) for at, ref, amount, price, won in stored
+        Part(Charge((block, log_index, within), at, bytes.fromhex(ref), amount, price), won)
+        for (block, log_index, within), at, ref, amount, price, won in stored
     ]

@@ -15,6 +15,9 @@ PUBLIC = {
     ("post", "/v1/{currency}/citizens"),
     ("post", "/v1/{currency}/citizens/confirm"),
     ("post", "/v1/{currency}/merchants"),
+    ("get", "/v1/{currency}/reserve"),
+    ("get", "/v1/{currency}/reserve/page"),
+    ("get", "/v1/{currency}/reserve/{day}"),
 }
 BOTH = {
     ("delete", "/v1/{currency}/session"),
@@ -30,6 +33,9 @@ CITIZEN = {
     ("get", "/v1/{currency}/me/balance"),
     ("get", "/v1/{currency}/me/charging"),
     ("get", "/v1/{currency}/me/deposits"),
+    ("get", "/v1/{currency}/me/lots"),
+    ("get", "/v1/{currency}/me/where-can-i-spend"),
+    ("get", "/v1/{currency}/me/why-not"),
     ("post", "/v1/{currency}/me/step-up"),
     ("post", "/v1/{currency}/passes"),
 }

@@ -78,7 +78,9 @@ class History:
         ref, won = self.city.ref(), self.random.randint(1, 400)
         receipt = await self.city.send("issuer", self.city.contracts.issue(citizen, won, ref))
         header = await self.city.node.call("eth_getBlockByNumber", receipt["blockNumber"], False)
-        self.charges[ref] = Charge(int(header["timestamp"], 16), ref, won, won)
+        issued = receipt["logs"][-1]  # after the token's Transfer
+        place = (int(issued["blockNumber"], 16), int(issued["logIndex"], 16), 0)
+        self.charges[ref] = Charge(place, int(header["timestamp"], 16), ref, won, won)
         self.coins.charge(citizen, self.charges[ref])
 
     async def pay(self, citizen: int) -> None:

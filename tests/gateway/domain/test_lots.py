@@ -55,8 +55,11 @@ class Histories(RuleBasedStateMachine):
 
     def _add(self, move: Any) -> None:
         # Several things in a block, several payments in a log: the place decides, not the list.
+        self.events.insert(len(self.events) // 2, (self._place(), move))
+
+    def _place(self) -> Place:
         number = len(self.events)
-        self.events.insert(number // 2, ((number // 6, number // 2 % 3, number % 2), move))
+        return (number // 6, number // 2 % 3, number % 2)
 
     def _some_of(self, citizen: int, won: int) -> int:
         return min(won, len(self.coins.purses[citizen]))
@@ -64,8 +67,9 @@ class Histories(RuleBasedStateMachine):
     @rule(citizen=citizens, won=some, discount=st.integers(0, 3))
     def charge(self, citizen: int, won: int, discount: int) -> None:
         number = len(self.events)
-        # Two charges of a second are told apart by their references.
-        charge = Charge(number // 3, bytes([255 - number % 256]) * 32, won, max(0, won - discount))
+        # Several charges of a second, whose references say nothing of their order.
+        ref = bytes([255 - number % 256]) * 32
+        charge = Charge(self._place(), number // 6, ref, won, max(0, won - discount))
         self.coins.charge(citizen, charge)
         self._add(Charged(citizen, charge))
 
@@ -160,7 +164,7 @@ TestHistories = Histories.TestCase
 
 def test_more_than_there_is_is_refused() -> None:
     lots = Lots(1)
-    lots.charge(Charge(NOON, b"a" * 32, 1_000, 1_000))
+    lots.charge(Charge((1, 0, 0), NOON, b"a" * 32, 1_000, 1_000))
     for take in (lambda: lots.pay((1, 0), 1_001), lambda: lots.give(1_001), lambda: lots.redeem(1_001, b"")):
         with pytest.raises(LotError):
             take()
@@ -197,7 +201,7 @@ def test_an_example_worked_by_hand(given: list[int], reason: RefundReason, told:
     """L-7 to L-11."""
     charged, price, spent, back, gifts, redeemed, day = given
     lots = Lots(1)
-    lots.charge(Charge(NOON, b"c" * 32, charged, price))
+    lots.charge(Charge((1, 0, 0), NOON, b"c" * 32, charged, price))
     if spent:
         lots.pay((1, 0), spent)
     if gifts:
@@ -215,7 +219,7 @@ def test_an_example_worked_by_hand(given: list[int], reason: RefundReason, told:
 
 def lot_of(at: int, *, bought: bool = True) -> Any:
     lots = Lots(1)
-    charge = Charge(at, b"c" * 32, 100_000, 100_000)
+    charge = Charge((1, 0, 0), at, b"c" * 32, 100_000, 100_000)
     lots.charge(charge) if bought else lots.receive([Part(charge, 100_000)])
     return lots.lots[0]
 
@@ -258,7 +262,7 @@ def test_the_last_day_counts_whole(charged: date, last: date) -> None:
 @pytest.mark.parametrize("percent", [60, 70, 80])
 def test_the_ordinance_sets_the_share(percent: int) -> None:
     lots = Lots(1)
-    lots.charge(Charge(NOON, b"c" * 32, 1_000, 1_000))
+    lots.charge(Charge((1, 0, 0), NOON, b"c" * 32, 1_000, 1_000))
     lots.pay((1, 0), 10 * percent - 1)
     terms, later = RefundTerms(percent, 7, 5), NOON + 30 * SECONDS_A_DAY
     assert refund_right(lots.lots[0], terms, later).use_first_won == 1

@@ -7,7 +7,9 @@ from typing import Final
 
 from gateway.chain.outcome import Mined
 
-_RECENT: Final = 1000
+_RECENT: Final = 32
+"""A full batch's outcome is half a megabyte of logs. Who comes later still is told from the outbox
+(`Relayer.outcome`)."""
 
 
 class Announcements:

@@ -109,9 +109,15 @@ when = @if [ -d $(1) ]; then echo '$(2)'; $(2); else echo 'nothing in $(1) yet';
 # --- measuring -------------------------------------------------------------------------------------------
 
 # Options of a benchmark: make bench-qr BENCH="--rounds 1 --seconds 3"
-.PHONY: chaos bench-qr bench-growth bench-flood bench-memory bench-shares bench-limits bench-simulate bench-relief bench-docs
+.PHONY: fuzz-cards chaos bench-card bench-qr bench-growth bench-flood bench-memory bench-shares bench-limits bench-simulate bench-relief bench-docs
 bench-qr: setup compile ## QR payments beside a web3.py gateway and raw transfers; BENCH="--rounds 1" for less
 	$(VENV)/python -m bench.qr $(BENCH)
+
+bench-card: setup ## Card sales beside asyncio + pyiso8583 + psycopg (D1)
+	$(VENV)/python -m bench.card $(BENCH)
+
+fuzz-cards: setup ## 1,000,000 altered card messages through parser and rules (D2); half an hour at most
+	$(VENV)/python -m tests.gateway.cards.mutants $(FUZZ)
 
 chaos: setup compile ## 100 kills under load, then an independent checker (B5); CHAOS="--kills 20" for less
 	$(VENV)/python -m bench.chaos $(CHAOS)

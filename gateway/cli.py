@@ -20,6 +20,7 @@ from rich.table import Table
 from sqlalchemy.exc import DBAPIError
 
 from gateway.app import serve as serve_api
+from gateway.card_host import host_cards
 from gateway.chain.errors import ChainError
 from gateway.config import Settings, load_settings, state_folder
 from gateway.domain.business_days import KST
@@ -127,6 +128,13 @@ def work() -> None:
     """Run the worker process in the foreground: relayers, indexers, the bank's files, the schedule."""
     set_up_logs("camellia work")
     uvloop.run(work_until_ended(_settings()))
+
+
+@app.command()
+def cards() -> None:
+    """Run the card host in the foreground: ISO 8583 for card networks."""
+    set_up_logs("camellia cards")
+    uvloop.run(host_cards(_settings()))
 
 
 @app.command(short_help="Close the cycle that pays a day's sales.")

@@ -27,6 +27,8 @@
 | CAMELLIA_DUMP_SECONDS | seconds between its dumps to disk, at least | `2` |
 | CAMELLIA_PROCESSES | API processes that share the port | 1 |
 | CAMELLIA_HOST, CAMELLIA_PORT | where the API listens | 127.0.0.1, 8080 |
+| CAMELLIA_CARD_HOST, CAMELLIA_CARD_PORT | where card networks connect | 127.0.0.1, 8583 |
+| CAMELLIA_CARD_LENGTH, CAMELLIA_CARD_TLS | see gateway/wiring/cards.py | `2`, none |
 """
 
 from __future__ import annotations
@@ -97,6 +99,8 @@ class Settings:
     processes: int
     host: str
     port: int
+    card_host: str
+    card_port: int
 
     @property
     def clock(self) -> Clock:
@@ -199,6 +203,8 @@ def load_settings(*, database_url: str | None = None, rpc_url: str | None = None
         processes=int(env.get("CAMELLIA_PROCESSES") or 1),
         host=env.get("CAMELLIA_HOST") or "127.0.0.1",
         port=int(env.get("CAMELLIA_PORT") or 8080),
+        card_host=env.get("CAMELLIA_CARD_HOST") or "127.0.0.1",
+        card_port=int(env.get("CAMELLIA_CARD_PORT") or 8583),
     )
 
 

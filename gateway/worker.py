@@ -31,6 +31,7 @@ from gateway.config import Settings
 from gateway.domain.business_days import KST
 from gateway.engine.block_times import AnvilBlockTimes, block_times_of
 from gateway.flow import notices, settle, settle_read, stand_in, submit
+from gateway.flow.card import due
 from gateway.flow.errors import Conflict
 from gateway.flow.municipality import Municipality
 from gateway.flow.notices_send import Sender
@@ -238,6 +239,9 @@ class Worker:
 
         told_late: set[int] = set()
 
+        async def cards() -> bool:
+            return await due.lapse(m) or await due.give_back(m)
+
         async def schedule() -> bool:
             await close_due_cycle(place, desk)
             for row in await settle_read.late(m):
@@ -249,6 +253,7 @@ class Worker:
         loops: list[tuple[str, Callable[[], Awaitable[bool]], asyncio.Event, float]] = [
             ("citizens", citizens, work.subscribe(m.code), _IDLE_SECONDS),
             ("others", others, work.subscribe(m.code), _IDLE_SECONDS),
+            ("cards", cards, work.subscribe(m.code), _IDLE_SECONDS),
             *(
                 (f"bank {bank.code}", partial(self._bank_files, m, bank), asyncio.Event(), _BANK_SECONDS)
                 for bank in place.banks

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from datetime import date, time
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -168,6 +169,51 @@ class OwnMoneyTerms(_Part):
     worse_terms_on: tuple[date, ...] = ()
 
 
+class CardIssuer(_Part):
+    """A bank or card company whose cards pay (D-1, D-2).
+
+    `institution`: DE 32 of its sign-on. `sources`: networks from which it may connect. `match`: the fields
+    that name a message (D-6). `capture`: the message upon which a sale goes to the chain (D-7).
+    """
+
+    code: str = Field(pattern=r"^[a-z][a-z0-9]{1,11}$")
+    name: Name
+    institution: str = Field(pattern=r"^[1-9][0-9]{1,10}$")
+    bins: Annotated[tuple[Annotated[str, Field(pattern=r"^[0-9]{6,10}$")], ...], Field(min_length=1)]
+    sources: tuple[IPv4Network | IPv6Network, ...]
+    match: Annotated[tuple[Literal["7", "11", "32", "37", "41", "42"], ...], Field(min_length=1)]
+    capture: Literal["authorisation", "completion"]
+    sale_limit_won: Annotated[int, Field(gt=0, lt=2**32)]
+
+    def owns(self, pan: str) -> bool:
+        """Whether a card number is in one of its BINs."""
+        return pan.startswith(self.bins)
+
+
+class CardTerms(_Part):
+    """The card rail (D). `hold_days`: how long a sale waits for its completion."""
+
+    hold_days: Annotated[int, Field(gt=0, le=30)] = 7
+    daily_limit_won: Annotated[int, Field(gt=0, lt=2**32)] = 1_000_000
+    valid_years: Annotated[int, Field(gt=0, le=10)] = 5
+    issuers: tuple[CardIssuer, ...] = ()
+
+    @model_validator(mode="after")
+    def _issuers_are_apart(self) -> CardTerms:
+        for named in ("code", "institution"):
+            if len({getattr(issuer, named) for issuer in self.issuers}) != len(self.issuers):
+                raise ValueError(f"two card issuers have the same {named}")
+        bins = [number for issuer in self.issuers for number in issuer.bins]
+        for number in bins:
+            if sum(other.startswith(number) for other in bins) > 1:
+                raise ValueError(f"the BIN {number} is part of another")
+        return self
+
+    def issuer(self, code: str) -> CardIssuer | None:
+        """By its code."""
+        return next((issuer for issuer in self.issuers if issuer.code == code), None)
+
+
 class RoleTerms(_Part):
     """A: seconds that what a dangerous role does is announced ahead; 0 = at once. How many accounts submit
     batches: so many workers can do so at the same time."""
@@ -200,6 +246,7 @@ class City(_Part):
     stand_in: StandInTerms = StandInTerms()
     join: JoinTerms
     own_money: OwnMoneyTerms = OwnMoneyTerms()
+    cards: CardTerms = CardTerms()
     roles: RoleTerms
     districts: Annotated[tuple[Numbered, ...], Field(min_length=1)]
     cohorts: tuple[Numbered, ...] = ()

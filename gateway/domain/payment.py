@@ -1,7 +1,9 @@
 """The life of a payment: its states, and the one table of what may follow what.
 
 received → held → confirmed → settled
-Before `confirmed` a payment may be rejected, from then on refunded in part or whole.
+received → authorised → held, where a card payment is captured by a message of its own (D-7)
+Before `confirmed` a payment may be rejected, or a card payment cancelled; from then on it is refunded in part
+or whole.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ class PaymentState(StrEnum):
 
     RECEIVED = "received"
     """Known by its id; nothing is promised."""
+    AUTHORISED = "authorised"
+    """Durable and set aside, but not to be given to the chain before its completion comes (D-7)."""
     HELD = "held"
     """Durable, and the citizen's money is set aside for it."""
     CONFIRMED = "confirmed"
@@ -26,6 +30,8 @@ class PaymentState(StrEnum):
     """In a settlement cycle's bank file."""
     REJECTED = "rejected"
     """Refused for a reason; final (R-2)."""
+    CANCELLED = "cancelled"
+    """A card payment that was reversed, or whose hold lapsed, before it went to the chain (D-9, D-10)."""
     PARTLY_REFUNDED = "partly_refunded"
     """Some of the amount went back. Which cycle settled the rest is the cycle's record to keep."""
     REFUNDED = "refunded"
@@ -35,12 +41,14 @@ class PaymentState(StrEnum):
 _S = PaymentState
 
 TRANSITIONS: Final[Mapping[PaymentState, frozenset[PaymentState]]] = {
-    _S.RECEIVED: frozenset({_S.HELD, _S.REJECTED}),
-    _S.HELD: frozenset({_S.CONFIRMED, _S.REJECTED}),
+    _S.RECEIVED: frozenset({_S.AUTHORISED, _S.HELD, _S.REJECTED}),
+    _S.AUTHORISED: frozenset({_S.HELD, _S.CANCELLED}),
+    _S.HELD: frozenset({_S.CONFIRMED, _S.REJECTED, _S.CANCELLED}),
     _S.CONFIRMED: frozenset({_S.SETTLED, _S.PARTLY_REFUNDED, _S.REFUNDED}),
     _S.SETTLED: frozenset({_S.PARTLY_REFUNDED, _S.REFUNDED}),  # F-5: at any later date
     _S.PARTLY_REFUNDED: frozenset({_S.PARTLY_REFUNDED, _S.REFUNDED}),
     _S.REJECTED: frozenset(),
+    _S.CANCELLED: frozenset(),
     _S.REFUNDED: frozenset(),
 }
 

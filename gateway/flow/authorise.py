@@ -23,7 +23,7 @@ from gateway.flow.municipality import Municipality
 from gateway.flow.ports import Rules
 from gateway.store.payment_tables import payments
 
-HOLDING = (PaymentState.HELD,)
+HOLDING = (PaymentState.HELD, PaymentState.AUTHORISED)
 """The states in which a payment's row holds money."""
 
 
@@ -33,6 +33,7 @@ class Intent:
 
     `code_used`: the one-time code paid another payment already. `pass_limit_won`: None unless by pass.
     `signature_fits`: False when the payer signed something else, or somebody else did.
+    `card_limit_won`: the consented daily limit (0 = none), and `card_spent_won` of it; None unless by card.
     """
 
     kind: Kind
@@ -43,6 +44,8 @@ class Intent:
     code_used: bool = False
     pass_limit_won: int | None = None
     signature_fits: bool = True
+    card_limit_won: int | None = None
+    card_spent_won: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,11 @@ def authorise(
         raise Refused(Reason.ZERO_AMOUNT)
     if intent.pass_limit_won is not None and intent.amount_won > intent.pass_limit_won:
         raise Refused(Reason.OVER_PASS_LIMIT)
+    if intent.card_limit_won is not None:
+        if intent.card_limit_won == 0:
+            raise Refused(Reason.CARD_NOT_ENABLED)
+        if intent.card_spent_won + intent.amount_won > intent.card_limit_won:
+            raise Refused(Reason.OVER_CARD_LIMIT)
     return split_payment(
         intent.amount_won,
         merchant,

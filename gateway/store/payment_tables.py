@@ -71,7 +71,13 @@ payments = Table(
         "ix_payments_holding",
         "currency",
         "citizen",
-        postgresql_where=text("state = 'held'"),
+        postgresql_where=text("state IN ('held', 'authorised')"),
+    ),
+    Index(
+        "ix_payments_authorised",
+        "currency",
+        "received_at",
+        postgresql_where=text("state = 'authorised'"),
     ),
     Index(
         "ix_payments_unsettled",

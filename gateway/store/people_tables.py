@@ -39,6 +39,7 @@ citizens = Table(
     Column("district", SmallInteger, nullable=False),
     Column("cohort", SmallInteger, nullable=False, server_default="0"),
     Column("next_nonce", BigInteger, nullable=False, server_default="0", comment="P-6, signed messages"),
+    Column("next_card_nonce", BigInteger, nullable=False, server_default="0", comment="P-6, card orders"),
     Column("registration", Text, comment="reference of the registration in the outbox"),
     moment("joined_at", nullable=False),
     UniqueConstraint("currency", "phone_lookup"),

@@ -19,9 +19,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from gateway.chain.node import Node
 from gateway.engine import Engines, rpc
 from gateway.store import (
+    card_tables,  # noqa: F401 - each adds its tables, which refer to one another
     chain_tables,
     outbox_tables,
-    payment_tables,  # noqa: F401 - each adds its tables, which refer to one another
+    payment_tables,  # noqa: F401
     people_tables,  # noqa: F401
     reserve_tables,  # noqa: F401
     settlement_tables,  # noqa: F401

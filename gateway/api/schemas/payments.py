@@ -97,7 +97,9 @@ class PaymentOut(BaseModel):
     """A payment as it stands."""
 
     payment: uuid.UUID
-    state: Literal["held", "confirmed", "settled", "rejected", "partly_refunded", "refunded"]
+    state: Literal[
+        "authorised", "held", "confirmed", "settled", "rejected", "cancelled", "partly_refunded", "refunded"
+    ]
     reason: str = Field(examples=["ACCEPTED"], description="Why it was refused; ACCEPTED otherwise.")
     kind: Literal["merchant_qr", "customer_qr", "card"]
     amount_won: Won

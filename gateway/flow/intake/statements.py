@@ -73,7 +73,7 @@ MONEY: Final = """
                COALESCE(sum(p.held_cashback), 0)::bigint AS cashback,
                jsonb_agg(p.held_city) FILTER (WHERE p.held_city <> '{}') AS city
         FROM payments p
-        WHERE p.currency = $1 AND p.citizen = wanted.citizen AND p.state = 'held'
+        WHERE p.currency = $1 AND p.citizen = wanted.citizen AND p.state IN ('held', 'authorised')
     ) AS held ON true
     LEFT JOIN LATERAL (
         SELECT array_agg(g.programme) AS programmes,

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 from gateway.store import (  # noqa: F401  each adds its tables
+    card_tables,
     chain_tables,
     notice_tables,
     outbox_tables,

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from gateway.store import (  # noqa: F401  each adds its tables
+    card_tables,
     chain_tables,
     notice_tables,
     outbox_tables,

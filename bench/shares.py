@@ -42,6 +42,7 @@ def city_files(folder: Path) -> Path:
         (f'code = "{CITY}"', f'code = "{OTHER}"'),
         ('bank_code_name = "DONGBAEK"', 'bank_code_name = "CHUNSA"'),
         ('symbol = "DBJ"', 'symbol = "CHW"'),
+        ('"941', '"951'),  # BINs: a card is of one city
         ('number = "101-2026-0001-07"', 'number = "202-2026-0002-07"'),
     ):
         if old not in text:

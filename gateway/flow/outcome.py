@@ -21,6 +21,7 @@ from gateway.domain.reasons import Reason
 from gateway.domain.record import RECORD_BYTES, RecordFields
 from gateway.flow import notices, settle, stand_in, submit
 from gateway.flow import refunds as refund_flow
+from gateway.flow.card import due
 from gateway.flow.charge import DepositState
 from gateway.flow.outcomes import OUTCOME_CHANNEL, WORK_CHANNEL, payments_topic
 from gateway.store.payment_tables import batches, payments, refunds
@@ -201,6 +202,7 @@ async def failed(
             )
             .values(state=refund_flow.REJECTED, reason=_error_name(error))
         )
+        await due.owed_again(connection, currency, reference, at)
     elif kind in (settle.MARK_PAID, settle.MARK_RETURNED):
         await connection.execute(
             update(cycle_lines)

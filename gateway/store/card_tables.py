@@ -56,6 +56,14 @@ card_messages = Table(
     Column("payment", Uuid, comment="what it made, or was about"),
     Column("original", Uuid, comment="the id that a completion or reversal names"),
     Column("due", BigInteger, nullable=False, server_default="0", comment="won to be given back on chain"),
+    Column(
+        "due_at",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="not asked for before",
+    ),
+    Column("refund", Uuid, comment="by which it was asked for last"),
     moment("received_at", nullable=False),
     Index(
         "ix_card_messages_original",
@@ -63,6 +71,7 @@ card_messages = Table(
         "original",
         postgresql_where=text("original IS NOT NULL"),
     ),
+    Index("ix_card_messages_refund", "currency", "refund", postgresql_where=text("refund IS NOT NULL")),
     Index("ix_card_messages_due", "currency", "payment", postgresql_where=text("due > 0")),
     # Sales that a network approved for us and that could not be held: the issuer's to settle (D-8).
     Index(

@@ -5,19 +5,27 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from secrets import token_hex
 from typing import Final
+
+import structlog
 
 from gateway.chain.accounts import read_secret_file
 from gateway.config import Settings
 from gateway.domain.card import CardMessage, Response
-from gateway.domain.city import CardIssuer
+from gateway.domain.city import CardIssuer, City
 from gateway.flow.card import CardAsked, CardHost
+from gateway.flow.intake.neighbours import Neighbours
 from gateway.flow.municipality import Municipality
 from gateway.rails.card.server import CardServer, Limits, Peer
+from gateway.wiring.secrets import write_once
 
+log = structlog.get_logger(__name__)
+
+_KEY_BYTES: Final = 32
 ANSWER_SECONDS: Final = 4.0
 """What a network waits for an answer, less its way (D-10)."""
 
@@ -63,25 +71,69 @@ def tls_of(settings: Mapping[str, str]) -> ssl.SSLContext | None:
     return context
 
 
+class SharedDesk:
+    """`gateway.rails.card.server.Desk` of an issuer that has cards of several cities: the BIN tells which."""
+
+    def __init__(self) -> None:
+        self._cities: list[tuple[CardIssuer, CityDesk]] = []
+
+    def add(self, issuer: CardIssuer, desk: CityDesk) -> None:
+        """One city more. Raises ValueError for a BIN that another one has."""
+        for other, _ in self._cities:
+            if other.code != issuer.code:
+                raise ValueError(f"{other.code} and {issuer.code} sign on as {issuer.institution}")
+            if clash := [number for number in issuer.bins if other.owns(number) or number in other.bins]:
+                raise ValueError(f"the BIN {clash[0]} of {issuer.code} is of two cities")
+        self._cities.append((issuer, desk))
+
+    async def decide(self, _issuer: CardIssuer, message: CardMessage) -> tuple[Response, str | None]:
+        found = next((one for one in self._cities if one[0].owns(message.pan)), self._cities[0])
+        issuer, desk = found
+        return await desk.decide(issuer, message)
+
+
+def make_missing_keys(keys: Path, cities: Sequence[City]) -> None:
+    """A MAC key for each issuer that has none: of a simulated city, whose card network reads them here.
+    A real issuer brings its own."""
+    for city in cities:
+        for issuer in city.cards.issuers:
+            write_once(key_file(keys, issuer.code), token_hex(_KEY_BYTES) + "\n")
+
+
+def read_key(keys: Path, issuer: str) -> bytes:
+    """An issuer's MAC key. Raises KeyUnavailable, ValueError for what is no key."""
+    file = key_file(keys, issuer)
+    key = bytes.fromhex(read_secret_file(file).strip())
+    if len(key) < _KEY_BYTES:
+        raise ValueError(f"{file} holds no {_KEY_BYTES} bytes in hex")
+    return key
+
+
 @asynccontextmanager
 async def open_card_server(
     settings: Settings, municipalities: Mapping[str, Municipality]
 ) -> AsyncIterator[CardServer]:
-    """A server for the issuers of all cities, not started.
+    """A server for the issuers of all cities, not started. An issuer whose key is not there is not served.
 
-    Raises KeyUnavailable for an issuer without a key, ValueError for two with the same institution.
+    Raises KeyUnavailable for a key that others can read, ValueError for what is no key and for issuers that
+    cannot be told apart.
     """
     async with AsyncExitStack() as stack:
         peers: dict[str, Peer] = {}
+        desks: dict[str, SharedDesk] = {}
+        neighbours = Neighbours()
         for m in municipalities.values():
-            host = CardHost(m, settings.database_url)
+            host = CardHost(m, settings.database_url, neighbours=neighbours)
             host.start()
             stack.push_async_callback(host.close)
             for issuer in m.city.cards.issuers:
-                if issuer.institution in peers:
-                    raise ValueError(f"two card issuers sign on as {issuer.institution}")
-                key = bytes.fromhex(read_secret_file(key_file(settings.keys, issuer.code)).strip())
-                peers[issuer.institution] = Peer(issuer, key, CityDesk(host))
+                if not key_file(settings.keys, issuer.code).exists():
+                    log.warning("an issuer has no key: it is not served", city=m.code, issuer=issuer.code)
+                    continue
+                desk = desks.setdefault(issuer.institution, SharedDesk())
+                desk.add(issuer, CityDesk(host))
+                key = read_key(settings.keys, issuer.code)
+                peers.setdefault(issuer.institution, Peer(issuer, key, desk))
         server = CardServer(peers, limits_of(os.environ), tls_of(os.environ))
         stack.push_async_callback(server.close)
         yield server

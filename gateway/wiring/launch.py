@@ -20,9 +20,9 @@ from gateway.engine.ports import prefer
 from gateway.engine.process import EngineError, Record
 from gateway.store.login import login_url, make_login
 from gateway.store.migrate import upgrade
-from gateway.wiring import bank_door, secrets
+from gateway.wiring import bank_door, cards, secrets
 from gateway.wiring.parts import chain_id
-from gateway.wiring.processes import API, BANK, SMS, WORKER, City, HasToWait, python, run_brownie
+from gateway.wiring.processes import API, BANK, CARDS, SMS, WORKER, City, HasToWait, python, run_brownie
 
 
 class Launch:
@@ -56,6 +56,8 @@ class Launch:
             database_password=settings.database_password_file,
             sms=settings.sms_keys_file if self._simulators else None,
         )
+        if self._simulators:
+            cards.make_missing_keys(settings.keys, settings.cities)
         joined = False
         for city in settings.cities:
             try:
@@ -71,8 +73,8 @@ class Launch:
         if self._simulators:
             self._start_simulators(settings.cities[0].code)
         if joined:  # a gateway that runs knows the cities that there were when it started
-            self.city.stop(API)
-            self.city.stop(WORKER)
+            for name in (API, CARDS, WORKER):
+                self.city.stop(name)
         self._start_gateway()
 
     def revive(self) -> None:
@@ -86,7 +88,8 @@ class Launch:
             self.engines.start()
         if self._simulators and not (self.city.is_running(BANK) and self.city.is_running(SMS)):
             self._start_simulators(load_settings().cities[0].code)
-        if not (self.city.is_running(WORKER) and self.city.is_running(API)):
+        wanted = (WORKER, API, *((CARDS,) if self._takes_cards() else ()))
+        if not all(map(self.city.is_running, wanted)):
             self._start_gateway()
 
     def is_stopped(self) -> bool:
@@ -127,6 +130,8 @@ class Launch:
         """Print where everything is."""
         table = Table(box=None, show_header=False)
         table.add_row("API", f"http://127.0.0.1:{self._port(API)}/v1/…", "OpenAPI at /openapi.json")
+        if self._port(CARDS):
+            table.add_row("card host", f"127.0.0.1:{self._port(CARDS)}", "ISO 8583")
         table.add_row("chain", self.engines.rpc_url, f"chain id {chain_id()}")
         if self._simulators:
             table.add_row("bank simulator", f"http://127.0.0.1:{self._port(BANK)}", "")
@@ -249,8 +254,26 @@ class Launch:
             API, python("gateway.cli", "serve"), port=port, env={**env, "CAMELLIA_PORT": str(port)}
         )
         self.city.wait_for(API, f"http://127.0.0.1:{self._port(API)}/health")
+        if self._takes_cards():
+            cards_port = int(os.environ.get("CAMELLIA_CARD_PORT") or 0) or self._same_port(CARDS)
+            self.city.start(
+                CARDS,
+                python("gateway.cli", "cards"),
+                port=cards_port,
+                env={**env, "CAMELLIA_CARD_PORT": str(cards_port)},
+            )
+            self.city.wait_for_port(CARDS)
         if not self.city.is_running(WORKER):
             raise EngineError(f"the worker ended: see {self.city.log_of(WORKER)}")
+
+    def _takes_cards(self) -> bool:
+        """Whether a card issuer of a city has given its key."""
+        settings = load_settings(database_url=self._database_url(), rpc_url=self.engines.rpc_url)
+        return any(
+            cards.key_file(settings.keys, issuer.code).exists()
+            for city in settings.cities
+            for issuer in city.cards.issuers
+        )
 
     def _same_port(self, name: str) -> int:
         record = self.city.record(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,8 +16,8 @@ import httpx
 
 from gateway.engine.process import EngineError, Record, spawn, tail
 
-API, WORKER, BANK, SMS = "api", "worker", "bank", "sms"
-NAMES: Final = (BANK, SMS, WORKER, API)
+API, WORKER, CARDS, BANK, SMS = "api", "worker", "cards", "bank", "sms"
+NAMES: Final = (BANK, SMS, WORKER, CARDS, API)
 """In the order in which they are started; stopped the other way round."""
 
 _READY_SECONDS: Final = 60.0
@@ -87,6 +88,17 @@ class City:
                     pass
                 time.sleep(0.05)
         raise EngineError(f"{name} does not answer: {tail(self.log_of(name))}")
+
+    def wait_for_port(self, name: str) -> None:
+        """Wait until a process that speaks no HTTP listens. Raises EngineError with the end of its log."""
+        deadline = time.monotonic() + _READY_SECONDS
+        while (record := self.record(name)) and record.is_alive() and time.monotonic() < deadline:
+            try:
+                socket.create_connection(("127.0.0.1", record.port), timeout=2).close()
+                return
+            except OSError:
+                time.sleep(0.05)
+        raise EngineError(f"{name} does not listen: {tail(self.log_of(name))}")
 
 
 def python(*arguments: str) -> list[str]:

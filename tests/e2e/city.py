@@ -29,7 +29,7 @@ PIN = "271828"
 UP_SECONDS = 300
 T = TypeVar("T")
 
-GATEWAY = ("processes/api", "processes/worker")
+GATEWAY = ("processes/api", "processes/cards", "processes/worker")
 KEEPER = ("anvil-keeper",)  # writes the chain's state to disk every few seconds
 ANVIL = ("anvil",)
 POSTGRES = ("postgres",)

@@ -159,6 +159,7 @@ def _city_files(folder: Path) -> Path:
         ("동백전", "카멜리아"),
         ("Dongbaekjeon", "Camellia Won"),
         ('symbol = "DBJ"', 'symbol = "CHW"'),
+        ('"941', '"951'),  # BINs: a card is of one city
         (
             'bank_code = "032", number = "101-2026-0001-07"',
             f'bank_code = "{OTHER_BANK}", number = "{OTHER_ACCOUNT}"',

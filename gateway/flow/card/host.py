@@ -14,6 +14,7 @@ from gateway.flow.card.asked import CardAnswer, CardAsked
 from gateway.flow.card.group import CardGroup
 from gateway.flow.card.rows import Raced
 from gateway.flow.intake.line import Line, is_away
+from gateway.flow.intake.neighbours import Neighbours
 from gateway.flow.intake.queue import GroupQueue
 from gateway.flow.municipality import Municipality
 
@@ -31,15 +32,25 @@ _AGAIN: Final = (
 class CardHost:
     """Decides a city's card messages. `start` it in the event loop, `close` it at the end.
 
-    `group`: most messages in a transaction; `under_way`: most that wait or are decided at once.
+    `group`: most messages in a transaction; `under_way`: most that wait or are decided at once;
+    `neighbours`: of all cities of the process (Q-5).
     """
 
     def __init__(
-        self, m: Municipality, database_url: str, *, group: int = 256, under_way: int = 2048
+        self,
+        m: Municipality,
+        database_url: str,
+        *,
+        group: int = 256,
+        under_way: int = 2048,
+        neighbours: Neighbours | None = None,
     ) -> None:
         self._m = m
+        self._neighbours = neighbours or Neighbours()
         self._line = Line(database_url, sql.SETTINGS)
-        self._queue: GroupQueue[CardAsked, CardAnswer] = GroupQueue(f"{m.code} cards", self._settle, group)
+        self._queue: GroupQueue[CardAsked, CardAnswer] = GroupQueue(
+            f"{m.code} cards", self._settle, lambda: self._neighbours.group(m.code, group)
+        )
         self._most = under_way
         self._under_way = 0
 
@@ -63,6 +74,7 @@ class CardHost:
         if self._under_way >= self._most:
             return CardAnswer(Response.UNAVAILABLE)
         self._under_way += 1
+        self._neighbours.asked(self._m.code)
         try:
             return await self._queue.ask(asked)
         finally:

@@ -50,6 +50,8 @@ class Rows:
             *([message[column] for message in self.messages] for column in _MESSAGE_COLUMNS),
             [member for member, _ in nonces],
             [nonce for _, nonce in nonces],
+            bool(nonces),  # each was taken for an order that the chain is to be given
+            any(message["due"] for message in self.messages),
         )
         if stored != len(self.payments) + len(self.messages):
             raise Raced

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from gateway.flow.intake.statements import SETTINGS as _INTAKE
-from gateway.flow.outcomes import WORK_CHANNEL
+from gateway.flow.outcomes import PAYMENTS_SUFFIX, WORK_CHANNEL
 
 SETTINGS: Final = {**_INTAKE, "application_name": "camellia cards"}
 
@@ -94,9 +94,10 @@ STORE: Final = f"""
         WHERE c.currency = $1 AND c.member = taken.member
     )
     SELECT (SELECT count(*) FROM paid) + (SELECT count(*) FROM told),
-           pg_notify('{WORK_CHANNEL}', $1)"""
-"""New payments in the order decided, every message's answer, the nonces taken. Returns how many rows were
-new."""
+           CASE WHEN $31::bool THEN pg_notify('{WORK_CHANNEL}', $1 || '{PAYMENTS_SUFFIX}') END,
+           CASE WHEN $32::bool THEN pg_notify('{WORK_CHANNEL}', $1) END"""
+"""New payments in the order decided, every message's answer, the nonces taken, and the word to the worker:
+that payments wait for a batch, that something is to be given back. Returns how many rows were new."""
 
 CHANGE: Final = """
     UPDATE payments p

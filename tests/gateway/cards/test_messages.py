@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.domain.card import CardState, Response
 from gateway.flow import card as card_flow
+from gateway.flow import outcome
 from gateway.flow.card import due
-from tests.gateway.cards.town import Town, about, keep, sale
+from tests.gateway.cards.town import NOW, Town, about, keep, sale
 
 Fields = dict[str, str]
 
@@ -251,6 +253,33 @@ async def test_d8_an_advice_of_a_refused_sale_is_judged_for_itself(town: Town) -
     assert await town.held_won(pan) == 10_000
     assert await town.code({**sale(pan, 1_000), "t": "0120", "39": "51"}) == "00"  # told of its refusal
     assert await town.held_won(pan) == 10_000
+
+
+async def test_d9_what_a_reversal_gives_back_is_asked_for_until_the_chain_does(
+    town: Town, database: AsyncEngine
+) -> None:
+    m = replace(town.m, engine=database)
+    pan = await town.person()
+    first = sale(pan, 10_000)
+    await town.code(first)
+    await town.in_batch(pan)
+    assert await town.code(about(first, "0420", f95=keep(4_000))) == "00"
+    assert not await due.give_back(m)  # the chain has not paid
+    await town.on_chain(pan)
+    assert await due.give_back(m)
+    assert not await due.give_back(m)  # one at a time, and once
+    (asked,) = await town.sql("SELECT refund, amount, state FROM refunds")
+    assert (asked["amount"], asked["state"]) == (6_000, "held")
+    await town.sql("UPDATE refunds SET state = 'submitted'")
+    async with database.begin() as connection:
+        await outcome.failed(
+            connection, "dongbaek", kind="refund", reference=str(asked["refund"]), error="Paused()", at=NOW
+        )
+    assert not await due.give_back(m)  # not at once
+    town.clock.at += 60
+    assert await due.give_back(m)
+    states = await town.sql("SELECT state, amount FROM refunds ORDER BY requested_at")
+    assert [tuple(row.values()) for row in states] == [("rejected", 6_000), ("held", 6_000)]
 
 
 # --- at the same moment -------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from tests.gateway.cards.town import Town
 
 
 def test_d2_mutated_messages_are_all_told_what_they_are() -> None:
-    told = mutants.run(20_000, 20.0, seed=2)
+    told = mutants.run(20_000, 6.0, seed=2)
     assert sum(told.values()) > 500
     assert {"unreadable", "BadMac", "Malformed", "well formed"} <= set(told)
 

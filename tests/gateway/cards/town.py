@@ -183,7 +183,10 @@ class Town:
     async def in_batch(self, pan: str) -> None:
         """As the worker leaves a payment that is on its way."""
         payment = await self.payment(pan)
-        await self._row("payment_batches", reference=str(uuid.uuid4()), serials=[payment["serial"]])
+        await self._row(
+            "payment_batches", reference=str(uuid.uuid4()), serials=[payment["serial"]],
+            citizens=[payment["citizen"]], account=b"\x01" * 20,
+        )  # fmt: skip
 
     async def on_chain(self, pan: str, *, state: str = "confirmed") -> None:
         """As the indexer leaves a payment that the chain decided."""

@@ -57,6 +57,8 @@ _STEPS = (
         payment UUID,
         original UUID,
         due BIGINT DEFAULT '0' NOT NULL,
+        due_at BIGINT DEFAULT '0' NOT NULL,
+        refund UUID,
         received_at BIGINT NOT NULL,
         CONSTRAINT pk_card_messages PRIMARY KEY (currency, message)
     )""",
@@ -73,6 +75,11 @@ _STEPS = (
     "COMMENT ON COLUMN card_messages.payment IS 'what it made, or was about'",
     "COMMENT ON COLUMN card_messages.original IS 'the id that a completion or reversal names'",
     "COMMENT ON COLUMN card_messages.due IS 'won to be given back on chain'",
+    "COMMENT ON COLUMN card_messages.due_at IS 'not asked for before'",
+    "COMMENT ON COLUMN card_messages.refund IS 'by which it was asked for last'",
+    """
+    CREATE INDEX ix_card_messages_refund ON card_messages (currency, refund)
+        WHERE refund IS NOT NULL""",
     """
     CREATE TABLE card_consents (
         currency TEXT NOT NULL,

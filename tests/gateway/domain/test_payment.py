@@ -16,6 +16,10 @@ from gateway.domain.payment import (
 
 S = PaymentState
 ALLOWED = {
+    (S.RECEIVED, S.AUTHORISED),
+    (S.AUTHORISED, S.HELD),
+    (S.AUTHORISED, S.CANCELLED),
+    (S.HELD, S.CANCELLED),
     (S.RECEIVED, S.HELD),
     (S.RECEIVED, S.REJECTED),
     (S.HELD, S.CONFIRMED),
@@ -40,7 +44,7 @@ def test_every_pair_of_states_is_allowed_or_raises(state, to):
 
 
 def test_r2_what_was_refused_is_final():
-    assert {state for state in S if is_final(state)} == {S.REJECTED, S.REFUNDED}
+    assert {state for state in S if is_final(state)} == {S.REJECTED, S.CANCELLED, S.REFUNDED}
     assert set(TRANSITIONS) == set(S)
 
 

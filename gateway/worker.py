@@ -1,6 +1,6 @@
 """The worker process: `camellia work`. Relayers, indexers, the bank's files, the settlement schedule.
 
-Every loop looks at stored state, does what waits and sleeps until it is told of more (or a second passes), so
+Every loop looks at stored state, does what waits and sleeps until it is told of more (or a moment passes), so
 it may end anywhere and begin again. What one loop cannot do (the node away, the bank's folder gone) it logs
 and retries; the others go on.
 """
@@ -48,10 +48,11 @@ log = structlog.get_logger(__name__)
 
 Done = TypeVar("Done")
 
-_IDLE_SECONDS: Final = 1.0
+_IDLE_SECONDS: Final = 2.0
+"""Between looks that nobody asked for: what waits is told of when it is stored."""
 _AGAIN_SECONDS: Final = 0.5
 _REGISTER_SECONDS: Final = 10.0
-_BANK_SECONDS: Final = 0.5
+_BANK_SECONDS: Final = 1.0
 _SCHEDULE_SECONDS: Final = 5.0
 _RESERVE_SECONDS: Final = 10.0
 _CONTACT_SECONDS: Final = 3.0

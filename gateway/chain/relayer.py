@@ -35,7 +35,10 @@ log = structlog.get_logger(__name__)
 
 OnMined = Callable[[AsyncConnection, Sequence[tuple["OutboxEntry", Mined]]], Awaitable[None]]
 
-_IDLE_SECONDS: Final = 0.5
+_IDLE_SECONDS: Final = 1.0
+"""Between looks while nothing is open. A city has a relayer a role, most of them idle most of the time; a
+repair waits for each of them to yield (`locks.whole_chain`), which bounds this."""
+_REFUSED_SECONDS: Final = 0.5
 _AGAIN_SECONDS: Final = 5.0
 _NOTE_SECONDS: Final = 1.0
 _QUEUED_AT_ONCE: Final = 200
@@ -312,7 +315,7 @@ class Relayer:
                 await self._count_refusal(entry, refused)
 
     def _soon_again(self, entry: OutboxEntry) -> None:
-        self._sent[entry.id] = asyncio.get_running_loop().time() - _AGAIN_SECONDS + _IDLE_SECONDS
+        self._sent[entry.id] = asyncio.get_running_loop().time() - _AGAIN_SECONDS + _REFUSED_SECONDS
 
     async def _check_nonce(self, entry: OutboxEntry) -> None:
         """The nonce is mined: by this transaction, or somebody else used the role's key."""

@@ -172,7 +172,8 @@ async def issued(connection: AsyncConnection, currency: str, deposit_key: bytes)
 
 
 async def settlement_moved(connection: AsyncConnection, currency: str) -> None:
-    """A cycle's file was anchored, or lines ended: whoever drives the cycle goes on (`settle.advance`)."""
+    """Merchants' money is in escrow, a cycle's file was anchored, or lines ended: whoever drives the cycle
+    goes on (`settle.advance`)."""
     await _tell(connection, currency, WORK_CHANNEL)
 
 

@@ -45,7 +45,7 @@ def sink_of(currency: str) -> Callable[[AsyncConnection, Step], Awaitable[None]]
                     )
                 case events.ReserveProved() as proof:
                     await reserve.anchored(connection, currency, proof.proof_hash, at)
-                case events.FileAnchored():
+                case events.FileAnchored() | events.Escrowed():
                     await outcome.settlement_moved(connection, currency)
                 case events.LinesPaid() | events.LinesReturned() as lines:
                     await notices.payouts(

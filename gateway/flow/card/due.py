@@ -46,7 +46,7 @@ _DUE: Final = text("""
         UPDATE card_messages d SET due = 0, refund = first.refund FROM first
         WHERE d.currency = first.currency AND d.message = first.message
     )
-    SELECT count(*), pg_notify(:channel, :currency) FROM first""")
+    SELECT count(*), CASE WHEN count(*) > 0 THEN pg_notify(:channel, :currency) END FROM first""")
 
 _OWED_AGAIN: Final = text("""
     UPDATE card_messages d SET due = r.amount, due_at = CAST(:again AS bigint)

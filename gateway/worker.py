@@ -30,14 +30,14 @@ from gateway.chain.seen import SeenReceipts
 from gateway.config import Settings
 from gateway.domain.business_days import KST
 from gateway.engine.block_times import AnvilBlockTimes, block_times_of
-from gateway.flow import notices, settle, settle_read, stand_in, submit
+from gateway.flow import notices, office_people, settle, settle_read, stand_in, submit
 from gateway.flow.card import due
 from gateway.flow.errors import Conflict
 from gateway.flow.municipality import Municipality
 from gateway.flow.notices_send import Sender
 from gateway.flow.outcomes import WORK_CHANNEL, Outcomes, payments_topic
 from gateway.rails.webhook import WebhookClient
-from gateway.wiring import bank_inbox, events, reserve
+from gateway.wiring import bank_inbox, events, figures, reserve
 from gateway.wiring.bank import CityBank
 from gateway.wiring.batches import CityBatches, Shares
 from gateway.wiring.desk import GATEWAY, ROLES, SETTLER, ChainDesk, queueable
@@ -58,6 +58,7 @@ _RESERVE_SECONDS: Final = 10.0
 _CONTACT_SECONDS: Final = 3.0
 _LEFT_SECONDS: Final = 1.0
 _PRUNE_SECONDS: Final = 60.0
+_TRIES_KEPT_SECONDS: Final = 86_400
 
 
 @dataclass
@@ -260,6 +261,7 @@ class Worker:
                 for bank in place.banks
             ),
             ("schedule", schedule, asyncio.Event(), _SCHEDULE_SECONDS),
+            ("figures", figures.Summing(m).step, asyncio.Event(), figures.EVERY_SECONDS),
         ]
         for name, step, event, seconds in loops:
             self._begin(f"{m.code} {name}", step, event, seconds)
@@ -285,6 +287,7 @@ class Worker:
         self.stack.push_async_callback(sender.close)
 
         async def prune() -> bool:
+            await office_people.forget_tries(m, m.clock.now() - _TRIES_KEPT_SECONDS)
             return await notices.prune(m, self.parts.settings.stream_bounds.days)
 
         for name, step, event, seconds in (

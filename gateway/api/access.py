@@ -153,6 +153,13 @@ async def operator(
         raise Unauthenticated("The operator's token is needed.")
 
 
+def machine_decides(city: City) -> None:
+    """Whether the operator's token alone may do what takes two people of the office (J-5). Raises
+    NotAllowed."""
+    if not city.city.office.machines_decide:
+        raise NotAllowed("In this city two people of the office decide this.")
+
+
 def idempotency_key(
     key: Annotated[
         str | None,

@@ -19,6 +19,7 @@ router = APIRouter(
     prefix="/v1/{currency}/operator", tags=["operator"], dependencies=[Depends(access.operator)]
 )
 _METRICS: Responses = {200: {"content": {"text/plain": {"example": "# HELP …"}}}}
+_DECIDES = [Depends(access.machine_decides)]
 _NAN = float("nan")
 _RESERVE = Gauge("camellia_reserve_holds", "1 if the latest proof of reserve holds, 0 if not.", ["city"])
 _DIFFERENCE = Gauge(
@@ -32,7 +33,8 @@ metrics_router = APIRouter(tags=["operator"], dependencies=[Depends(access.opera
 @router.post(
     "/merchants",
     status_code=201,
-    responses=documented("unauthenticated", "conflict"),
+    dependencies=_DECIDES,
+    responses=documented("unauthenticated", "not-allowed", "conflict"),
     summary="Register a merchant at the desk",
 )
 async def register(city: access.City, body: schemas.MerchantIn) -> schemas.MerchantWithKey:
@@ -61,7 +63,8 @@ async def look_up(city: access.City, application: uuid.UUID) -> schemas.Merchant
 
 @router.post(
     "/merchants/{application}/decision",
-    responses=documented("unauthenticated", "conflict"),
+    dependencies=_DECIDES,
+    responses=documented("unauthenticated", "not-allowed", "conflict"),
     summary="Approve or refuse an application",
 )
 async def decide(city: access.City, application: uuid.UUID, body: schemas.Decide) -> schemas.Decided:
@@ -111,8 +114,9 @@ async def list_deposits(
 
 @router.post(
     "/deposits/{deposit_key}/assign",
+    dependencies=_DECIDES,
     status_code=204,
-    responses=documented("unauthenticated", "conflict"),
+    responses=documented("unauthenticated", "not-allowed", "conflict"),
     summary="Say whose an unmatched deposit is",
 )
 async def assign(
@@ -168,8 +172,9 @@ async def list_bank_files(
 
 @router.post(
     "/bank-files/{file}/decision",
+    dependencies=_DECIDES,
     status_code=202,
-    responses=documented("unauthenticated", "conflict"),
+    responses=documented("unauthenticated", "not-allowed", "conflict"),
     summary="Have a file that was set aside tried again, or put it away",
 )
 async def decide_bank_file(city: access.City, file: int, body: schemas.DecideBankFile) -> Response:
@@ -222,7 +227,8 @@ async def list_claims(city: access.City, only_open: bool = True) -> schemas.Clai
 
 @router.post(
     "/stand-in/claims/{payment}/settled",
-    responses=documented("unauthenticated"),
+    dependencies=_DECIDES,
+    responses=documented("unauthenticated", "not-allowed"),
     summary="A claim was paid from the reserve",
 )
 async def settle_claim(city: access.City, payment: uuid.UUID, body: schemas.SettleClaim) -> schemas.ClaimOut:

@@ -160,6 +160,18 @@ class JoinTerms(_Part):
     session_days: Annotated[int, Field(gt=0)]
 
 
+class OfficeTerms(_Part):
+    """J: sessions and sign-in of the city's office. `machines_decide`: whether the operator's token alone may
+    do what needs two people there."""
+
+    session_seconds: Seconds = 36_000
+    idle_seconds: Seconds = 1_800
+    invitation_seconds: Seconds = 604_800
+    sign_in_tries: Annotated[int, Field(gt=0, le=20)] = 5
+    lock_seconds: Seconds = 900
+    machines_decide: bool = False
+
+
 class OwnMoneyTerms(_Part):
     """L-8 to L-11: when own money is paid back. `worse_terms_on`: days from which the terms were worse."""
 
@@ -247,6 +259,7 @@ class City(_Part):
     join: JoinTerms
     own_money: OwnMoneyTerms = OwnMoneyTerms()
     cards: CardTerms = CardTerms()
+    office: OfficeTerms = OfficeTerms()
     roles: RoleTerms
     districts: Annotated[tuple[Numbered, ...], Field(min_length=1)]
     cohorts: tuple[Numbered, ...] = ()

@@ -81,6 +81,11 @@ def sales_band(yearly_sales_won: int) -> SalesBand:
     return SalesBand(sum(yearly_sales_won > ceiling for ceiling in _BAND_CEILINGS_WON))
 
 
+def sales_band_ceiling(band: SalesBand) -> int | None:
+    """The most yearly sales, in won, of a band (C-6); None for the last."""
+    return _BAND_CEILINGS_WON[band] if band < len(_BAND_CEILINGS_WON) else None
+
+
 def business_number(text: str) -> str:
     """The ten ASCII digits of a Korean business registration number (사업자등록번호), checked.
 

@@ -13,7 +13,9 @@ from typing import Any, Final
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.engine import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.flow import office_acts
 from gateway.flow.errors import Conflict, NotFound
 from gateway.flow.municipality import Municipality
 from gateway.store.settlement_tables import bank_inbox
@@ -185,24 +187,46 @@ async def decide(m: Municipality, serial: int, *, release: bool, note: str) -> N
     """Have a file that was set aside tried again, or put it away. Raises NotFound; Conflict when it is not
     set aside, or its bytes were not kept (it could not be read)."""
     async with m.engine.begin() as connection:
-        row = (
-            await connection.execute(
-                select(bank_inbox.c.state, bank_inbox.c.content.is_not(None).label("kept"))
-                .where(bank_inbox.c.currency == m.code, bank_inbox.c.serial == serial)
-                .with_for_update()
-            )
-        ).one_or_none()
-        if row is None:
-            raise NotFound("No such file.")
-        if row.state != FileState.QUARANTINED:
-            raise Conflict(f"The file is not set aside: it is {row.state}.")
-        if release and not row.kept:
-            raise Conflict("The file could not be read, so there is nothing to try again.")
-        values: dict[str, Any] = {"note": note, "state": FileState.RELEASE}
-        if not release:
-            values |= {"state": FileState.DISMISSED, "closed_at": m.clock.now()}
+        await decide_in(m, connection, serial, release=release, note=note)
+        act = "release_bank_file" if release else "dismiss_bank_file"
+        await office_acts.write(m, connection, office_acts.OPERATOR, act, serial, note=note)
+
+
+async def decide_in(
+    m: Municipality, connection: AsyncConnection, serial: int, *, release: bool, note: str
+) -> None:
+    """The same in the caller's transaction."""
+    await set_aside(m, connection, serial, readable=release)
+    values: dict[str, Any] = {"note": note, "state": FileState.RELEASE}
+    if not release:
+        values |= {"state": FileState.DISMISSED, "closed_at": m.clock.now()}
+    await connection.execute(
+        update(bank_inbox)
+        .where(bank_inbox.c.currency == m.code, bank_inbox.c.serial == serial)
+        .values(**values)
+    )
+
+
+async def set_aside(m: Municipality, connection: AsyncConnection, serial: int, *, readable: bool) -> Row[Any]:
+    """A file that was set aside, locked. Raises as `decide` does."""
+    row = (
         await connection.execute(
-            update(bank_inbox)
+            select(
+                bank_inbox.c.state,
+                bank_inbox.c.bank_code,
+                bank_inbox.c.name,
+                bank_inbox.c.sha256,
+                bank_inbox.c.reason,
+                bank_inbox.c.content.is_not(None).label("kept"),
+            )
             .where(bank_inbox.c.currency == m.code, bank_inbox.c.serial == serial)
-            .values(**values)
+            .with_for_update()
         )
+    ).one_or_none()
+    if row is None:
+        raise NotFound("No such file.")
+    if row.state != FileState.QUARANTINED:
+        raise Conflict(f"The file is not set aside: it is {row.state}.")
+    if readable and not row.kept:
+        raise Conflict("The file could not be read, so there is nothing to try again.")
+    return row

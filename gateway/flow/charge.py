@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from stdnum import luhn
 
 from gateway.domain.calendar import date_of, start_of_day
+from gateway.flow import office_acts
 from gateway.flow.errors import Conflict, NotFound
 from gateway.flow.municipality import Municipality
 from gateway.flow.outcomes import WORK_CHANNEL
@@ -82,30 +83,39 @@ async def take_in(m: Municipality, arrived: Sequence[ArrivedDeposit], file: str)
     return new
 
 
-async def assign(m: Municipality, deposit_key: bytes, member: str) -> Row[Any]:
+async def assign(m: Municipality, deposit_key: bytes, member: str) -> None:
     """The operator says whose a deposit is. Raises NotFound, Conflict (it is not unmatched)."""
     async with m.engine.begin() as connection:
-        exists = await connection.scalar(
-            select(citizens.c.member).where(citizens.c.currency == m.code, citizens.c.member == member)
+        await assign_in(m, connection, deposit_key, member)
+        await office_acts.write(
+            m, connection, office_acts.OPERATOR, "assign_deposit", deposit_key.hex(), member=member
         )
-        if exists is None:
-            raise NotFound("No such member.")
-        row: Row[Any] | None = (
-            await connection.execute(
-                update(deposits)
-                .where(
-                    deposits.c.currency == m.code,
-                    deposits.c.deposit_key == deposit_key,
-                    deposits.c.state == DepositState.UNMATCHED,
-                )
-                .values(member=member, state=DepositState.MATCHED, reason=None)
-                .returning(deposits)
-            )
-        ).one_or_none()
-        if row is None:
-            raise Conflict("No unmatched deposit has this key.")
-        await connection.execute(select(func.pg_notify(WORK_CHANNEL, m.code)))
-    return row
+
+
+async def assign_in(m: Municipality, connection: AsyncConnection, deposit_key: bytes, member: str) -> None:
+    """The same in the caller's transaction."""
+    await check_member(m, connection, member)
+    assigned = await connection.execute(
+        update(deposits)
+        .where(
+            deposits.c.currency == m.code,
+            deposits.c.deposit_key == deposit_key,
+            deposits.c.state == DepositState.UNMATCHED,
+        )
+        .values(member=member, state=DepositState.MATCHED, reason=None)
+    )
+    if not assigned.rowcount:
+        raise Conflict("No unmatched deposit has this key.")
+    await connection.execute(select(func.pg_notify(WORK_CHANNEL, m.code)))
+
+
+async def check_member(m: Municipality, connection: AsyncConnection, member: str) -> None:
+    """Raises NotFound: nobody has that member number."""
+    exists = await connection.scalar(
+        select(citizens.c.member).where(citizens.c.currency == m.code, citizens.c.member == member)
+    )
+    if exists is None:
+        raise NotFound("No such member.")
 
 
 async def of_member(m: Municipality, caller: Caller, limit: int) -> list[Row[Any]]:

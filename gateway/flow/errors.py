@@ -6,6 +6,7 @@ FlowError
 ├── RefundRejected      the chain refused it, by an error of its own
 ├── NotAllowed          the token is valid and may not do this
 ├── Unauthenticated     no valid token
+│   └── SignInRefused   name, password or code do not fit: which of them is not told
 ├── WrongPin            with the tries that are left
 ├── PinLocked           until a moment
 ├── TooMany             a rate limit; retry after some seconds
@@ -73,6 +74,10 @@ class Unauthenticated(FlowError):
     """No valid token."""
 
     slug = "unauthenticated"
+
+
+class SignInRefused(Unauthenticated):
+    """Somebody of the city's office is not who they say, as far as what they gave tells."""
 
 
 class WrongCode(FlowError):

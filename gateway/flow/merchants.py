@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.domain.categories import category_of
 from gateway.domain.errors import BusinessNumberError, FieldError
 from gateway.domain.participants import business_number, sales_band
+from gateway.flow import office_acts
 from gateway.flow.errors import Conflict, Invalid, NotFound
 from gateway.flow.municipality import Municipality
 from gateway.flow.outcomes import WORK_CHANNEL
@@ -76,22 +77,41 @@ async def register(m: Municipality, application: Application) -> tuple[Merchant,
     Conflict."""
     async with m.engine.begin() as connection:
         applied = await _insert(m, connection, application)
-        return await _approve(m, connection, applied.application, "registered at the desk")
+        approved = await _approve(m, connection, applied.application, "registered at the desk")
+        await office_acts.write(m, connection, office_acts.OPERATOR, "register_merchant", applied.application)
+        return approved, await _key(m, connection, applied.application)
 
 
 async def decide(
     m: Municipality, application: uuid.UUID, *, approve: bool, words: str
 ) -> tuple[Merchant, str | None]:
-    """The registrar's decision, once (Act 7: within seven days). Raises NotFound, Conflict."""
+    """The registrar's decision, once (Act 7: within seven days), and an API key if it is yes. Raises
+    NotFound, Conflict."""
     async with m.engine.begin() as connection:
-        found = await _find(m, connection, application, lock=True)
-        if found is None:
-            raise NotFound("No such application.")
-        if found.state != MerchantState.APPLIED:
-            raise Conflict(f"The application is {found.state} already.")
-        if approve:
-            return await _approve(m, connection, application, words)
-        return await _set(m, connection, application, MerchantState.REFUSED, words), None
+        found = await decide_in(m, connection, application, approve=approve, words=words)
+        act = "approve_merchant" if approve else "refuse_merchant"
+        await office_acts.write(m, connection, office_acts.OPERATOR, act, application, words=words)
+        return found, await _key(m, connection, application) if approve else None
+
+
+async def decide_in(
+    m: Municipality, connection: AsyncConnection, application: uuid.UUID, *, approve: bool, words: str
+) -> Merchant:
+    """The same in the caller's transaction, without a key."""
+    await undecided(m, connection, application)
+    if approve:
+        return await _approve(m, connection, application, words)
+    return await _set(m, connection, application, MerchantState.REFUSED, words)
+
+
+async def undecided(m: Municipality, connection: AsyncConnection, application: uuid.UUID) -> Merchant:
+    """An application that waits, locked. Raises NotFound, Conflict."""
+    found = await _find(m, connection, application, lock=True)
+    if found is None:
+        raise NotFound("No such application.")
+    if found.state != MerchantState.APPLIED:
+        raise Conflict(f"The application is {found.state} already.")
+    return found
 
 
 async def of_application(m: Municipality, application: uuid.UUID) -> Merchant:
@@ -132,10 +152,8 @@ async def new_key(m: Municipality, application: uuid.UUID) -> str:
             raise NotFound("No such application.")
         if found.state != MerchantState.APPROVED:
             raise Conflict("The merchant is not approved.")
-        token, _ = await open_session(
-            m, connection, Role.MERCHANT, str(application), device=None, days=API_KEY_DAYS
-        )
-    return token
+        await office_acts.write(m, connection, office_acts.OPERATOR, "new_merchant_key", application)
+        return await _key(m, connection, application)
 
 
 def open_account(m: Municipality, merchant: Merchant) -> Account:
@@ -190,13 +208,17 @@ def _checked(m: Municipality, application: Application) -> tuple[str, int]:
 
 async def _approve(
     m: Municipality, connection: AsyncConnection, application: uuid.UUID, words: str
-) -> tuple[Merchant, str]:
+) -> Merchant:
     found = await _set(m, connection, application, MerchantState.APPROVED, words)
+    await connection.execute(select(func.pg_notify(WORK_CHANNEL, m.code)))
+    return found
+
+
+async def _key(m: Municipality, connection: AsyncConnection, application: uuid.UUID) -> str:
     token, _ = await open_session(
         m, connection, Role.MERCHANT, str(application), device=None, days=API_KEY_DAYS
     )
-    await connection.execute(select(func.pg_notify(WORK_CHANNEL, m.code)))
-    return found, token
+    return token
 
 
 async def _set(

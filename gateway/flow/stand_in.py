@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import asyncpg
-from sqlalchemy import func, select, text, update
+from sqlalchemy import select, text, update
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.city import StandInTerms
+from gateway.flow import office_acts
 from gateway.flow.errors import NotFound, Unavailable
 from gateway.flow.municipality import Municipality
 from gateway.store.payment_tables import stand_in_claims as claims
@@ -107,14 +108,29 @@ async def listed(m: Municipality, *, only_open: bool) -> list[Row[Any]]:
 
 async def settle(m: Municipality, payment: uuid.UUID, note: str) -> Row[Any]:
     """The operator paid the merchant from the reserve. Again changes nothing. Raises NotFound."""
-    this = (claims.c.currency == m.code, claims.c.payment == payment)
     async with m.engine.begin() as connection:
+        if await settle_in(m, connection, payment, note):
+            await office_acts.write(m, connection, office_acts.OPERATOR, "settle_claim", payment, note=note)
+        return await claim_of(m, connection, payment)
+
+
+async def settle_in(m: Municipality, connection: AsyncConnection, payment: uuid.UUID, note: str) -> bool:
+    """Whether the claim was open, and is settled now; in the caller's transaction."""
+    settled = await connection.execute(
+        update(claims)
+        .where(claims.c.currency == m.code, claims.c.payment == payment, claims.c.settled_at.is_(None))
+        .values(settled_at=m.clock.now(), note=note)
+    )
+    return bool(settled.rowcount)
+
+
+async def claim_of(m: Municipality, connection: AsyncConnection, payment: uuid.UUID) -> Row[Any]:
+    """One claim. Raises NotFound."""
+    row = (
         await connection.execute(
-            update(claims)
-            .where(*this, claims.c.settled_at.is_(None))
-            .values(settled_at=func.coalesce(claims.c.settled_at, m.clock.now()), note=note)
+            select(claims).where(claims.c.currency == m.code, claims.c.payment == payment)
         )
-        row = (await connection.execute(select(claims).where(*this))).one_or_none()
+    ).one_or_none()
     if row is None:
         raise NotFound("No such claim.")
     return row

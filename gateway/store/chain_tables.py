@@ -89,6 +89,7 @@ deposits = _mirror(
     Column("tx_hash", LargeBinary, nullable=False),
     _log_index(),
     Index("ix_mirror_deposit_citizen", "currency", "citizen"),
+    Index("ix_mirror_deposit_currency_issued_at", "currency", "issued_at"),
 )
 redemptions = _mirror(
     "redemption",
@@ -99,6 +100,7 @@ redemptions = _mirror(
     Column("citizen", BigInteger, comment="whose wallet it was; null: no citizen's"),
     _log_index(),
     Index("ix_mirror_redemption_citizen", "currency", "citizen"),
+    Index("ix_mirror_redemption_currency_redeemed_at", "currency", "redeemed_at"),
 )
 gifts = _mirror(
     "gift",
@@ -211,6 +213,7 @@ refunds = _mirror(
     Column("log_index", Integer, comment="in its block"),
     Column("citizen", BigInteger, nullable=False, server_default="0"),
     Index("ix_mirror_refund_citizen", "currency", "citizen"),
+    Index("ix_mirror_refund_currency_refunded_at", "currency", "refunded_at"),
 )
 changes = _mirror(
     "change",

@@ -26,6 +26,7 @@ _RIGHTS: Final = (
     "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {login}",
     "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {login}",
     "REVOKE INSERT, UPDATE, DELETE ON alembic_version FROM {login}",
+    "REVOKE UPDATE, DELETE ON office_acts FROM {login}",  # J-6
     # And on what a later migration makes: a table without rights would stop the indexer that writes to it.
     "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {login}",
     "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {login}",

@@ -85,6 +85,13 @@ payments = Table(
         "merchant",
         postgresql_where=text("cycle IS NULL AND record IS NOT NULL"),
     ),
+    # A day's payments, for sums: costs whoever pays next to nothing, and payments come in time's order.
+    Index(
+        "ix_payments_decided_at",
+        "decided_at",
+        postgresql_using="brin",
+        postgresql_with={"pages_per_range": 32, "autosummarize": "on"},
+    ),
 )
 
 # Which held payments are in a batch under way: one row a batch, gone with its outcome. A mark in the rows of

@@ -85,6 +85,7 @@ merchants = Table(
         "serial",
         postgresql_where=text("merchant IS NULL AND state = 'approved'"),
     ),
+    Index("ix_merchants_waiting", "currency", "applied_at", postgresql_where=text("state = 'applied'")),
 )
 
 phone_codes = Table(

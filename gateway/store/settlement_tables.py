@@ -51,6 +51,7 @@ cycle_lines = Table(
     Column("asked", Text, comment="the transaction that tells the chain: kind:reference"),
     moment("ended_at"),
     ForeignKeyConstraint(["currency", "cycle"], ["cycles.currency", "cycles.cycle"]),
+    Index("ix_cycle_lines_currency_ended_at", "currency", "ended_at"),
 )
 
 bank_files = Table(

@@ -21,6 +21,8 @@ from gateway.engine import Engines, rpc
 from gateway.store import (
     card_tables,  # noqa: F401 - each adds its tables, which refer to one another
     chain_tables,
+    figure_tables,  # noqa: F401
+    office_tables,
     outbox_tables,
     payment_tables,  # noqa: F401
     people_tables,  # noqa: F401
@@ -55,7 +57,11 @@ def template_database(engines: Engines) -> str:
         engine = create_async_engine(url)
         async with engine.begin() as conn:
             await conn.run_sync(metadata.create_all)
-            for statement in (*chain_tables.UNDO_STATEMENTS, *outbox_tables.OUTBOX_STATEMENTS):
+            for statement in (
+                *chain_tables.UNDO_STATEMENTS,
+                *outbox_tables.OUTBOX_STATEMENTS,
+                *office_tables.OFFICE_STATEMENTS,
+            ):
                 await conn.execute(text(statement))
         await engine.dispose()
 

@@ -10,7 +10,9 @@ from sqlalchemy.pool import NullPool
 from gateway.store import (  # noqa: F401  each adds its tables
     card_tables,
     chain_tables,
+    figure_tables,
     notice_tables,
+    office_tables,
     outbox_tables,
     payment_tables,
     people_tables,

@@ -12,7 +12,9 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from gateway.store import (  # noqa: F401  each adds its tables
     card_tables,
     chain_tables,
+    figure_tables,
     notice_tables,
+    office_tables,
     outbox_tables,
     payment_tables,
     people_tables,

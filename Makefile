@@ -69,7 +69,7 @@ test-contracts: setup ## Contract tests, in brownie
 test-scripts: setup ## Admin scripts, in brownie
 	$(call when,tests/scripts,$(BROWNIE) test tests/scripts --network camellia-test)
 
-test-gateway: setup compile ## Gateway, engines, simulators, end to end
+test-gateway: setup compile browser ## Gateway, engines, simulators, end to end
 	$(PYTEST) tests $(addprefix --ignore=,$(APART))
 
 test-chains: setup compile ## The same end-to-end path on every chain client
@@ -84,6 +84,16 @@ gas: compile ## Measure gas and write docs/gas.md
 
 gas-check: compile ## Fail if docs/gas.md is not what the contracts cost
 	$(PYTEST) tests/gas
+
+.PHONY: browser screens
+screens: setup compile browser ## Pictures of every page in both languages, in docs/screens
+	$(VENV)/python -m tests.pages.screens
+
+browser: # What tests/pages need; CAMELLIA_CHROMIUM names another one
+	@[ -n "$${CAMELLIA_CHROMIUM:-}" ] || { command -v chromium >/dev/null && fc-list :lang=ko | grep -q .; } \
+		|| { [ "$$(id -u)" = 0 ] && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install --yes -qq \
+		--no-install-recommends chromium fonts-nanum fontconfig >/dev/null; } \
+		|| { echo "Chromium is missing: install Debian's chromium and fonts-nanum" >&2; exit 1; }
 
 .PHONY: check-bank-files
 check-bank-files: setup ## Bank messages against their schemas, by xmllint (D6)
@@ -109,7 +119,7 @@ when = @if [ -d $(1) ]; then echo '$(2)'; $(2); else echo 'nothing in $(1) yet';
 # --- measuring -------------------------------------------------------------------------------------------
 
 # Options of a benchmark: make bench-qr BENCH="--rounds 1 --seconds 3"
-.PHONY: fuzz-cards chaos bench-card bench-qr bench-growth bench-flood bench-memory bench-shares bench-limits bench-simulate bench-relief bench-docs
+.PHONY: fuzz-cards chaos bench-card bench-qr bench-growth bench-flood bench-memory bench-shares bench-limits bench-simulate bench-relief bench-pages bench-docs
 bench-qr: setup compile ## QR payments beside a web3.py gateway and raw transfers; BENCH="--rounds 1" for less
 	$(VENV)/python -m bench.qr $(BENCH)
 
@@ -142,6 +152,9 @@ bench-simulate: setup compile ## 1,000,000 past payments under other rules, besi
 
 bench-relief: setup compile ## Relief for 870,000 from list to wallet, beside an ERC-20 batch transfer (C1, C2)
 	$(VENV)/python -m bench.relief $(BENCH)
+
+bench-pages: setup compile browser ## The wallet's first visit on a slow phone (E4)
+	$(VENV)/python -m bench.pages
 
 bench-docs: setup ## Put the figures of bench/results into docs/performance.md
 	$(VENV)/python -m bench.tables

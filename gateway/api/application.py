@@ -31,9 +31,11 @@ from gateway.api import (
     public,
     reserve,
     spending,
+    terms,
 )
 from gateway.api.access import Access
-from gateway.flow.errors import Overloaded
+from gateway.flow.errors import FlowError, Overloaded
+from gateway.web import browser, serving, signing_in
 
 log = structlog.get_logger(__name__)
 
@@ -53,6 +55,7 @@ _ROUTERS: Final = (
     citizens.router,
     lots.router,
     spending.router,
+    terms.router,
     payments.router,
     merchants.router,
     notices.router,
@@ -63,6 +66,8 @@ _ROUTERS: Final = (
     office_lists.router,
     operator.router,
     operator.metrics_router,
+    signing_in.router,
+    serving.router,  # last: its paths begin with a variable
 )
 
 _HEADERS: Final = [
@@ -133,7 +138,11 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", ()), *_HEADERS]
+                given = list(message.get("headers", ()))
+                named = {
+                    name for name, _ in given
+                }  # a page says for itself what it may load and for how long
+                message["headers"] = given + [header for header in _HEADERS if header[0] not in named]
             await send(message)
 
         currency = paying.currency_of(scope)
@@ -154,11 +163,22 @@ class Edge:
             await _too_large(scope, send)
         elif body and not _is_json(scope):
             await _not_json(scope, send)
+        elif (problem := await _stranger(self._access, scope, body)) is not None:
+            await problem(scope, receive, send)
         elif currency is not None:
             answer = await paying.answer(self._access, currency, scope, body)
             await answer(scope, receive, send)
         else:
             await self._app(scope, _once(body, receive), send)
+
+
+async def _stranger(access: Access, scope: Scope, body: bytes) -> ASGIApp | None:
+    """What a browser is told whose session is not its own; None when it may go on."""
+    try:
+        browser.admit(access, scope, body)
+    except FlowError as error:
+        return await problems.answer(Request(scope), error)
+    return None
 
 
 async def _whole_body(receive: Receive) -> bytes | None:

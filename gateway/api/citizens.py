@@ -182,4 +182,5 @@ async def make_pass(
         qr=customer_presented.build(qr),
         limit_won=made.limit_won,
         expires_at=schemas.rfc3339(made.expires_at),
+        lives_seconds=made.expires_at - city.clock.now(),
     )

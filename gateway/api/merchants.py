@@ -10,7 +10,7 @@ from sqlalchemy.engine import Row
 
 from gateway.api import access, schemas
 from gateway.api.problems import documented
-from gateway.flow import codes, history, merchants, settle_read
+from gateway.flow import codes, history, merchants, next_payout, settle_read
 from gateway.flow.errors import Conflict, NotFound
 from gateway.flow.municipality import Municipality
 from gateway.rails.qr import merchant_presented
@@ -137,6 +137,23 @@ async def payouts(city: access.City, caller: access.MerchantCaller) -> schemas.P
             )
             for row in rows
         ]
+    )
+
+
+@router.get(
+    "/merchant/next-payout",
+    responses=documented("unauthenticated", "not-allowed"),
+    summary="What will be paid to my bank account next",
+)
+async def next_payout_out(city: access.City, caller: access.MerchantCaller) -> schemas.NextPayout:
+    """As it stands now: what was sold and is not paid, less what is owed for refunds (S-1, F-4)."""
+    found = await next_payout.of_merchant(city, caller)
+    return schemas.NextPayout(
+        amount_won=found.amount_won,
+        balance_won=found.balance_won,
+        owed_won=found.owed_won,
+        execution_on=found.execution_on,
+        account_tail=found.account_tail,
     )
 
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import ColumnElement, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.flow.errors import Unauthenticated
+from gateway.flow.errors import NotFound, Unauthenticated
 from gateway.flow.municipality import Municipality
 from gateway.store.people_tables import citizens, merchants, sessions
 
@@ -140,6 +140,58 @@ async def end_step_ups(m: Municipality, connection: AsyncConnection, member: str
             sessions.c.pin_until.is_not(None),
         )
         .values(pin_until=None)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """A session as its owner sees it. `name` is of no use to anybody else. Times in seconds since 1970."""
+
+    name: str
+    began_at: int
+    expires_at: int
+    current: bool
+
+
+async def open_of(m: Municipality, caller: Caller) -> list[OpenSession]:
+    """The caller's sessions that are open, newest first."""
+    async with m.engine.connect() as connection:
+        rows = await connection.execute(
+            select(sessions.c.token_hash, sessions.c.created_at, sessions.c.expires_at)
+            .where(*_open(m, caller))
+            .order_by(sessions.c.created_at.desc())
+        )
+        return [
+            OpenSession(
+                _name(row.token_hash), row.created_at, row.expires_at, row.token_hash == caller.token_hash
+            )
+            for row in rows
+        ]
+
+
+async def end_one(m: Municipality, caller: Caller, name: str) -> None:
+    """End one of the caller's sessions. Raises NotFound for any other."""
+    async with m.engine.begin() as connection:
+        hashes = await connection.scalars(select(sessions.c.token_hash).where(*_open(m, caller)))
+        found = next((one for one in hashes if _name(one) == name), None)
+        if found is None:
+            raise NotFound("No such session.")
+        await connection.execute(
+            update(sessions).where(sessions.c.token_hash == found).values(revoked_at=m.clock.now())
+        )
+
+
+def _name(token_hash: bytes) -> str:
+    return hashlib.sha256(token_hash).hexdigest()[:16]
+
+
+def _open(m: Municipality, caller: Caller) -> tuple[ColumnElement[bool], ...]:
+    return (
+        sessions.c.currency == m.code,
+        sessions.c.role == caller.role,
+        sessions.c.subject == caller.subject,
+        sessions.c.revoked_at.is_(None),
+        sessions.c.expires_at > m.clock.now(),
     )
 
 

@@ -14,7 +14,8 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -52,6 +53,12 @@ def until(look: Callable[[], Found | None], seconds: float = 30, what: str = "it
             return found
         time.sleep(0.05)
     raise AssertionError(f"{what} did not happen within {seconds} seconds")
+
+
+def _run(asked: Coroutine[Any, Any, Found]) -> Found:
+    """In a thread of its own: a browser's driver has an event loop in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, asked).result()
 
 
 def new_key() -> str:
@@ -231,7 +238,7 @@ class World:
 
     def on_chain(self, role: str, contract: str, function: str, *values: Any) -> None:
         """Send a transaction with a role's key, and see it succeed."""
-        asyncio.run(self._on_chain(role, contract, function, *values))
+        _run(self._on_chain(role, contract, function, *values))
 
     def view(self, contract: str, function: str, *values: Any) -> Any:
         """What a view of a contract says now."""
@@ -241,7 +248,7 @@ class World:
                 reader = ChainReader(node, self.contracts, await node.block_number())
                 return await reader.one(contract, function, *values)
 
-        return asyncio.run(ask())
+        return _run(ask())
 
     def sql(self, statement: str, *values: Any) -> list[dict[str, Any]]:
         """Run a statement on the city's database."""
@@ -253,7 +260,7 @@ class World:
             finally:
                 await connection.close()
 
-        return asyncio.run(run())
+        return _run(run())
 
     @property
     def rpc_url(self) -> str:

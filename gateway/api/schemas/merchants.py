@@ -124,6 +124,16 @@ class PayoutOut(BaseModel):
     bank_reason: str | None
 
 
+class NextPayout(BaseModel):
+    """`amount_won` = balance − what of the debt it can repay. What is sold later today is added to it."""
+
+    amount_won: Won
+    balance_won: Won = Field(description="Sold and not paid yet.")
+    owed_won: Won = Field(description="Of refunds that the city advanced (F-4).")
+    execution_on: date = Field(description="When the sales of today are paid (S-6).")
+    account_tail: str = Field(description="The last digits of the account.", examples=["7801"])
+
+
 class Payouts(BaseModel):
     """Payouts, newest first."""
 

@@ -146,6 +146,7 @@ class PassOut(BaseModel):
     qr: str
     limit_won: Won
     expires_at: datetime
+    lives_seconds: int = Field(description="Until then, for whoever's clock differs.", examples=[180])
 
 
 class AskRefund(Body):

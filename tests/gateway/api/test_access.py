@@ -14,6 +14,9 @@ PUBLIC = {
     ("get", "/v1/{currency}"),
     ("post", "/v1/{currency}/citizens"),
     ("post", "/v1/{currency}/citizens/confirm"),
+    ("post", "/v1/{currency}/browser/citizens"),
+    ("post", "/v1/{currency}/browser/citizens/confirm"),
+    ("post", "/v1/{currency}/browser/merchant"),
     ("post", "/v1/{currency}/merchants"),
     ("get", "/v1/{currency}/batches/{batch}"),
     ("get", "/v1/{currency}/figures/{figure}"),
@@ -24,6 +27,7 @@ PUBLIC = {
 }
 BOTH = {
     ("delete", "/v1/{currency}/session"),
+    ("post", "/v1/{currency}/browser/sign-out"),
     ("post", "/v1/{currency}/payments"),
     ("get", "/v1/{currency}/payments"),
     ("get", "/v1/{currency}/payments/{payment}"),
@@ -37,6 +41,10 @@ CITIZEN = {
     ("get", "/v1/{currency}/me/charging"),
     ("get", "/v1/{currency}/me/deposits"),
     ("get", "/v1/{currency}/me/lots"),
+    ("get", "/v1/{currency}/me/programmes"),
+    ("get", "/v1/{currency}/me/cashback"),
+    ("get", "/v1/{currency}/sessions"),
+    ("delete", "/v1/{currency}/sessions/{session}"),
     ("get", "/v1/{currency}/me/where-can-i-spend"),
     ("get", "/v1/{currency}/me/why-not"),
     ("post", "/v1/{currency}/me/step-up"),
@@ -51,6 +59,7 @@ MERCHANT = {
     ("get", "/v1/{currency}/merchant/orders/{reference}"),
     ("get", "/v1/{currency}/merchant/sales"),
     ("get", "/v1/{currency}/merchant/payouts"),
+    ("get", "/v1/{currency}/merchant/next-payout"),
     ("get", "/v1/{currency}/merchant/events"),
     ("get", "/v1/{currency}/merchant/webhooks"),
     ("post", "/v1/{currency}/merchant/webhooks"),
@@ -88,6 +97,7 @@ def call(city: World, method: str, path: str, headers: dict[str, str]):
     for name in ("payment", "application", "webhook", "person"):
         filled = filled.replace(f"{{{name}}}", str(uuid.uuid4()))
     filled = filled.replace("{reference}", "AAAAAAAAAAAAAAAAAAAA").replace("{deposit_key}", "0" * 64)
+    filled = filled.replace("{session}", "0" * 16)
     headers = {**headers, "Idempotency-Key": new_key()}
     body = BODIES.get(path, {}) if method == "post" else None
     return city.http.request(method, city.root(filled.lstrip("/")), headers=headers, json=body)

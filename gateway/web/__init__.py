@@ -1,0 +1,1 @@
+"""The pages: files served to browsers, and the session that a browser holds."""

@@ -32,6 +32,8 @@ def faults(person: Person, *, large: bool) -> list[str]:
 
 
 def look_at(person: Person, screens: tuple[str, ...]) -> Iterator[str]:
+    # The whole of a screen at once: what the bar at the lower edge covers can be scrolled to.
+    person.page.set_viewport_size({"width": 390, "height": 2400})
     for large in (False, True):
         person.page.evaluate("on => document.documentElement.classList.toggle('large', on)", large)
         for screen in screens:

@@ -132,30 +132,31 @@ def test_a_wrong_pin_is_counted_corrected_and_in_the_end_locked(
     assert own_won(city, rich.member) == 99_000
 
 
+def show_code(person: Person, limit: str) -> str:
+    """Make a code on the screen that asks for its limit; its text, as the picture has it."""
+    person.type("최대 금액 (원)", limit)
+    person.type("결제 비밀번호", PIN)
+    with person.page.expect_response(lambda answer: answer.url.endswith("/passes")) as told:
+        person.tap("QR 만들기")
+    person.sees("최대 ₩20,000까지 결제")
+    return str(told.value.json()["qr"])
+
+
 def test_the_citizens_own_code_is_taken_once(rich: Person, city: World, shop: Shop) -> None:
-    shown: list[str] = []
-    page = rich.page
-    page.on("response", lambda r: shown.append(r.json()["qr"]) if r.url.endswith("/passes") else None)
     rich.open("show")
-    rich.type("최대 금액 (원)", "20000")
-    rich.type("결제 비밀번호", PIN)
-    rich.tap("QR 만들기")
-    rich.sees("최대 ₩20,000까지 결제")
+    first = show_code(rich, "20000")
     seconds = rich.page.get_by_test_id("seconds")
-    first = seconds.inner_text()
-    assert re.fullmatch(r"2:[0-5][0-9]|3:00", first)
-    expect(seconds).not_to_have_text(first)  # it counts down
-    assert shop.take(shown[0], 20_001).json()["reason"] == "OVER_PASS_LIMIT"
+    told = seconds.inner_text()
+    assert re.fullmatch(r"2:[0-5][0-9]|3:00", told)
+    expect(seconds).not_to_have_text(told)  # it counts down
+    assert shop.take(first, 20_001).json()["reason"] == "OVER_PASS_LIMIT"
     rich.sees("결제되지 않았어요")
     rich.tap("다시 만들기")
-    rich.type("최대 금액 (원)", "20000")
-    rich.type("결제 비밀번호", PIN)
-    rich.tap("QR 만들기")
-    rich.sees("최대 ₩20,000까지 결제")
-    assert shop.take(shown[1], 15_000).status_code == 201
+    second = show_code(rich, "20000")
+    assert shop.take(second, 15_000).status_code == 201
     rich.sees("결제했어요")
     rich.sees("₩15,000")
-    assert shop.take(shown[1], 1).status_code >= 400  # E5: a replayed code
+    assert shop.take(second, 1).status_code >= 400  # E5: a replayed code
     assert own_won(city, rich.member) == 85_000
 
 

@@ -26,7 +26,7 @@ export async function shop() {
       [t("shop.band"), t(`band.${found.sales_band}`)],
     ),
     settings(),
-    h("section", {}, h("h2", {}, t("shop.help")), h("p", {}, h("a", { href: `tel:${page.support}` }, t("shop.call", { phone: page.support })))),
+    h("section", {}, h("h2", {}, t("shop.help")), h("a", { class: "button plain", href: `tel:${page.support}` }, t("shop.call", { phone: page.support }))),
     told,
     out,
   );

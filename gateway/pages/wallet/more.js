@@ -17,7 +17,7 @@ export async function more() {
     head(t("more.title")),
     ...settings(),
     h("section", { class: "stack" }, h("h2", {}, t("more.device")), facts([t("more.member"), me.member]), linkButton(t("more.devices"), "devices", "plain"), told, out),
-    h("section", {}, h("h2", {}, t("more.help")), h("p", {}, h("a", { href: `tel:${page.support}` }, t("more.call", { phone: page.support })))),
+    h("section", {}, h("h2", {}, t("more.help")), h("a", { class: "button plain", href: `tel:${page.support}` }, t("more.call", { phone: page.support }))),
   ];
 }
 

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ from rich.console import Console
 
 from bench import card_alone, report
 from bench.peers import card_psycopg
+from gateway.domain.card import MessageClass, message_id
+from gateway.domain.city import load_city
 from gateway.engine import Engines
 from gateway.store.migrate import upgrade
 
@@ -91,6 +94,50 @@ class System:
             )
         return told
 
+    def killed_load(self, people: int, seconds: float, number: int) -> dict[str, int]:
+        """A load during which the host is killed (SIGKILL); then every approval that was heard is looked for.
+
+        Raises RuntimeError when one is not there, held, for ever. Holds whose answer was lost are no fault: the
+        network asks again, and is told the same.
+        """
+        job = self.job(people, seconds, number)
+        load = subprocess.Popen(
+            [sys.executable, "-m", "bench.card_load"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert load.stdin is not None
+        load.stdin.write(json.dumps(job).encode())
+        load.stdin.close()
+        time.sleep(1.0 + seconds / 2)
+        self.stop()
+        assert load.stdout is not None
+        told: dict[str, Any] = json.loads(load.stdout.read())
+        load.wait()
+        wanted = [message_of(job["sent_at"], stan) for stan in told["stans"]]
+        found = asyncio.run(_held(self.database_url, wanted))
+        if found != len(wanted) or not wanted:
+            raise RuntimeError(
+                f"{self.name}: {len(wanted)} approvals heard before a kill, {found} of them held"
+            )
+        self.start()
+        self.approved = asyncio.run(_scalar(self.database_url, _COUNT[self.name]))
+        return {"approved": len(wanted), "held": found}
+
+
+def message_of(sent_at: str, stan: int) -> uuid.UUID:
+    """The payment that a sale of the load is (D-6)."""
+    issuer = load_city(ROOT / "cities" / f"{card_alone.CURRENCY}.toml").cards.issuers[0]
+    values = {"7": sent_at, "11": f"{stan:06d}", "32": issuer.institution}
+    return message_id(issuer.code, MessageClass.SALE, values, issuer.match)
+
+
+async def _held(url: str, wanted: list[uuid.UUID]) -> int:
+    connection = await asyncpg.connect(url)
+    try:
+        statement = "SELECT count(*) FROM payments WHERE payment = ANY($1::uuid[]) AND state = 'held'"
+        return int(await connection.fetchval(statement, wanted))
+    finally:
+        await connection.close()
+
 
 async def _scalar(url: str, statement: str) -> int:
     connection = await asyncpg.connect(url)
@@ -126,6 +173,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=6.0, help="of each load")
     parser.add_argument("--people", type=int, default=5_000)
+    parser.add_argument("--kills", type=int, default=3, help="loads during which ours is killed")
     given = parser.parse_args()
     console = Console()
     found: dict[str, list[dict[str, Any]]] = {"ours": [], "peer": []}
@@ -138,6 +186,12 @@ def main() -> int:
                     f"  {system.name:5} {told['per_second']:>8,.0f}/s  p50 {told['p50_ms']:>7,.1f} ms"
                     f"  p99 {told['p99_ms']:>7,.1f} ms"
                 )
+        killed = []
+        for number in range(given.rounds, given.rounds + given.kills):
+            killed.append(both[0].killed_load(given.people, given.seconds / 2, number))
+            console.print(
+                "  killed: {approved:,} approvals heard, {held:,} of them held".format(**killed[-1])
+            )
     figures = {
         name: {key: median(one[key] for one in rounds) for key in ("per_second", "p50_ms", "p99_ms")}
         for name, rounds in found.items()
@@ -148,7 +202,7 @@ def main() -> int:
         "p99_vs_psycopg_host": round(ours["p99_ms"] / peer["p99_ms"], 4),
     }
     result = {
-        "rounds": given.rounds, "clients": CLIENTS, "ours": {**ours, "each": found["ours"]},
+        "rounds": given.rounds, "clients": CLIENTS, "ours": {**ours, "each": found["ours"], "killed": killed},
         "peers": {"psycopg_host": {**peer, "each": found["peer"]}}, "ratios": ratios,
     }  # fmt: skip
     file = report.write("card", result)

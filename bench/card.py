@@ -97,8 +97,8 @@ class System:
     def killed_load(self, people: int, seconds: float, number: int) -> dict[str, int]:
         """A load during which the host is killed (SIGKILL); then every approval that was heard is looked for.
 
-        Raises RuntimeError when one is not there, held, for ever. Holds whose answer was lost are no fault: the
-        network asks again, and is told the same.
+        Raises RuntimeError when one is not there, held, for ever. Holds whose answer was lost are no fault:
+        the network asks again, and is told the same.
         """
         job = self.job(people, seconds, number)
         load = subprocess.Popen(

@@ -31,7 +31,7 @@ from gateway.config import Settings
 from gateway.domain.business_days import KST
 from gateway.engine.block_times import AnvilBlockTimes, block_times_of
 from gateway.flow import notices, office_people, settle, settle_read, stand_in, submit
-from gateway.flow.card import due
+from gateway.flow.card import consent, due
 from gateway.flow.errors import Conflict
 from gateway.flow.municipality import Municipality
 from gateway.flow.notices_send import Sender
@@ -242,7 +242,9 @@ class Worker:
         told_late: set[int] = set()
 
         async def cards() -> bool:
-            return await due.lapse(m) or await due.give_back(m)
+            await due.lapse(m)
+            given = await due.give_back(m)
+            return await consent.submit(m, desk) or given
 
         async def schedule() -> bool:
             await close_due_cycle(place, desk)

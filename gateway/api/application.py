@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.api import (
+    cards,
     citizens,
     description,
     figures,
@@ -54,6 +55,7 @@ _ROUTERS: Final = (
     openness.router,
     citizens.router,
     lots.router,
+    cards.router,
     spending.router,
     terms.router,
     payments.router,

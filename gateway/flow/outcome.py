@@ -21,7 +21,7 @@ from gateway.domain.reasons import Reason
 from gateway.domain.record import RECORD_BYTES, RecordFields
 from gateway.flow import notices, settle, stand_in, submit
 from gateway.flow import refunds as refund_flow
-from gateway.flow.card import due
+from gateway.flow.card import consent, due
 from gateway.flow.charge import DepositState
 from gateway.flow.outcomes import OUTCOME_CHANNEL, WORK_CHANNEL, payments_topic
 from gateway.store.payment_tables import batches, payments, refunds
@@ -171,6 +171,13 @@ async def issued(connection: AsyncConnection, currency: str, deposit_key: bytes)
     await _tell(connection, currency, OUTCOME_CHANNEL)
 
 
+async def card_limit_set(connection: AsyncConnection, currency: str, *, citizen: int, limit_won: int) -> None:
+    """A citizen's daily card limit is on chain: a card that waited for it is active (P-4)."""
+    await consent.confirmed(connection, currency, citizen=citizen, limit_won=limit_won)
+    await _tell(connection, currency, OUTCOME_CHANNEL)
+    await _tell(connection, currency, WORK_CHANNEL)  # the citizen's next consent may wait for this one
+
+
 async def settlement_moved(connection: AsyncConnection, currency: str) -> None:
     """Merchants' money is in escrow, a cycle's file was anchored, or lines ended: whoever drives the cycle
     goes on (`settle.advance`)."""
@@ -204,6 +211,8 @@ async def failed(
             .values(state=refund_flow.REJECTED, reason=_error_name(error))
         )
         await due.owed_again(connection, currency, reference, at)
+    elif kind == consent.CARD_LIMIT:
+        await consent.refused(connection, currency, reference, _error_name(error))
     elif kind in (settle.MARK_PAID, settle.MARK_RETURNED):
         await connection.execute(
             update(cycle_lines)

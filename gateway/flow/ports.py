@@ -10,6 +10,7 @@ from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.domain.order import CardConsent
 from gateway.domain.participants import Citizen, Merchant
 from gateway.domain.programme import CitizenMoney, Programme
 from gateway.domain.signature import CompactSignature
@@ -170,6 +171,11 @@ class Desk(Protocol):
 
     async def refund(self, connection: AsyncConnection, order: RefundOrder, reference: str) -> None:
         """GATEWAY: all or part of a payment (F-1)."""
+
+    async def set_card_limit(
+        self, connection: AsyncConnection, consent: CardConsent, signature: CompactSignature, reference: str
+    ) -> None:
+        """GATEWAY: a citizen's signed daily card limit (P-4)."""
 
     async def escrow(
         self, connection: AsyncConnection, cycle: int, merchants: Sequence[int], reference: str

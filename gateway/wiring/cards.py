@@ -82,8 +82,9 @@ class SharedDesk:
         for other, _ in self._cities:
             if other.code != issuer.code:
                 raise ValueError(f"{other.code} and {issuer.code} sign on as {issuer.institution}")
-            if clash := [number for number in issuer.bins if other.owns(number) or number in other.bins]:
-                raise ValueError(f"the BIN {clash[0]} of {issuer.code} is of two cities")
+            for number in issuer.bins:
+                if any(number.startswith(one) or one.startswith(number) for one in other.bins):
+                    raise ValueError(f"the BIN {number} of {issuer.code} is of two cities")
         self._cities.append((issuer, desk))
 
     async def decide(self, _issuer: CardIssuer, message: CardMessage) -> tuple[Response, str | None]:
@@ -98,6 +99,21 @@ def make_missing_keys(keys: Path, cities: Sequence[City]) -> None:
     for city in cities:
         for issuer in city.cards.issuers:
             write_once(key_file(keys, issuer.code), token_hex(_KEY_BYTES) + "\n")
+
+
+def networks_of(keys: Path, cities: Sequence[City]) -> list[dict[str, object]]:
+    """What the simulator of card networks has to know of the issuers."""
+    return [
+        {
+            "issuer": issuer.code,
+            "institution": issuer.institution,
+            "bins": list(issuer.bins),
+            "key_file": str(key_file(keys, issuer.code).absolute()),
+            "dual": issuer.capture == "completion",
+        }
+        for city in cities
+        for issuer in city.cards.issuers
+    ]
 
 
 def read_key(keys: Path, issuer: str) -> bytes:

@@ -43,6 +43,10 @@ def sink_of(currency: str) -> Callable[[AsyncConnection, Step], Awaitable[None]]
                     await outcome.merchant_registered(
                         connection, currency, merchant=merchant.merchant, wallet=merchant.wallet
                     )
+                case events.CardLimitSet() as limit:
+                    await outcome.card_limit_set(
+                        connection, currency, citizen=limit.citizen, limit_won=limit.daily_limit
+                    )
                 case events.ReserveProved() as proof:
                     await reserve.anchored(connection, currency, proof.proof_hash, at)
                 case events.FileAnchored() | events.Escrowed():

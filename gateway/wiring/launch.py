@@ -22,7 +22,18 @@ from gateway.store.login import login_url, make_login
 from gateway.store.migrate import upgrade
 from gateway.wiring import bank_door, cards, secrets
 from gateway.wiring.parts import chain_id
-from gateway.wiring.processes import API, BANK, CARDS, SMS, WORKER, City, HasToWait, python, run_brownie
+from gateway.wiring.processes import (
+    API,
+    BANK,
+    CARD_NETWORK,
+    CARDS,
+    SMS,
+    WORKER,
+    City,
+    HasToWait,
+    python,
+    run_brownie,
+)
 
 
 class Launch:
@@ -88,7 +99,9 @@ class Launch:
             self.engines.start()
         if self._simulators and not (self.city.is_running(BANK) and self.city.is_running(SMS)):
             self._start_simulators(load_settings().cities[0].code)
-        wanted = (WORKER, API, *((CARDS,) if self._takes_cards() else ()))
+        wanted = [WORKER, API]
+        if self._takes_cards():
+            wanted += [CARDS, CARD_NETWORK] if self._simulators else [CARDS]
         if not all(map(self.city.is_running, wanted)):
             self._start_gateway()
 
@@ -135,6 +148,8 @@ class Launch:
         table.add_row("chain", self.engines.rpc_url, f"chain id {chain_id()}")
         if self._simulators:
             table.add_row("bank simulator", f"http://127.0.0.1:{self._port(BANK)}", "")
+            if self._port(CARD_NETWORK):
+                table.add_row("card networks", f"http://127.0.0.1:{self._port(CARD_NETWORK)}", "/sales")
             table.add_row(
                 "SMS simulator", f"http://127.0.0.1:{self._port(SMS)}", "/handset/<number>/messages"
             )
@@ -263,8 +278,28 @@ class Launch:
                 env={**env, "CAMELLIA_CARD_PORT": str(cards_port)},
             )
             self.city.wait_for_port(CARDS)
+            if self._simulators:
+                self._start_card_network()
         if not self.city.is_running(WORKER):
             raise EngineError(f"the worker ended: see {self.city.log_of(WORKER)}")
+
+    def _start_card_network(self) -> None:
+        """The acquirers of the simulated issuers, with the keys that these share with the card host."""
+        settings = load_settings(database_url=self._database_url(), rpc_url=self.engines.rpc_url)
+        folder = self.state / "simulators" / "card-network"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "networks.json").write_text(json.dumps(cards.networks_of(settings.keys, settings.cities)))
+        port = self._same_port(CARD_NETWORK)
+        self.city.start(
+            CARD_NETWORK,
+            python(
+                "simulators.card_network", "--port", str(port), "--card-port", str(self._port(CARDS)),
+                "--networks", str(folder / "networks.json"),
+            ),
+            port=port,
+            env=self.environment(),
+        )  # fmt: skip
+        self.city.wait_for(CARD_NETWORK, f"http://127.0.0.1:{self._port(CARD_NETWORK)}/health")
 
     def _takes_cards(self) -> bool:
         """Whether a card issuer of a city has given its key."""

@@ -17,7 +17,8 @@ import httpx
 from gateway.engine.process import EngineError, Record, spawn, tail
 
 API, WORKER, CARDS, BANK, SMS = "api", "worker", "cards", "bank", "sms"
-NAMES: Final = (BANK, SMS, WORKER, CARDS, API)
+CARD_NETWORK: Final = "card-network"
+NAMES: Final = (BANK, SMS, WORKER, CARDS, CARD_NETWORK, API)
 """In the order in which they are started; stopped the other way round."""
 
 _READY_SECONDS: Final = 60.0

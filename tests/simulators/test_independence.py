@@ -24,7 +24,7 @@ def test_no_code_of_the_gateway_is_imported(file: Path) -> None:
         assert not [name for name in names if name.split(".")[0] in ("gateway", "scripts", "tests")]
 
 
-@pytest.mark.parametrize("module", ["simulators.bank", "simulators.sms"])
+@pytest.mark.parametrize("module", ["simulators.bank", "simulators.sms", "simulators.card_network"])
 def test_help(module: str) -> None:
     run = subprocess.run(
         [sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True, check=True
@@ -38,6 +38,7 @@ def test_help(module: str) -> None:
     [
         (["simulators.sms"], "SMS_ACCESS_KEY"),
         (["simulators.sms", "--keys", "/nonexistent"], "/nonexistent"),
+        (["simulators.card_network", "--card-port", "1", "--networks", "/nonexistent"], "/nonexistent"),
         (["simulators.bank", "--bank-code", "32"], "three digits"),
         (["simulators.bank", "--poll", "0"], "above zero"),
         (["simulators.bank", "--schemas", "/nonexistent"], "pain.001.001.09.xsd"),

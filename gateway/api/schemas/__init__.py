@@ -1,5 +1,14 @@
 """What the API takes and gives. Amounts are integers of won, times RFC 3339 in Korean time."""
 
+from gateway.api.schemas.cards import (
+    ActivateCard,
+    ActivatedCard,
+    CardOut,
+    CardsOut,
+    IssueCard,
+    NewCard,
+    WithPin,
+)
 from gateway.api.schemas.kinds import (
     Body,
     rfc3339,
@@ -90,6 +99,8 @@ from gateway.api.schemas.reserve import (
 
 __all__ = [
     "AccountIn",
+    "ActivateCard",
+    "ActivatedCard",
     "Alarm",
     "Alarms",
     "AskRefund",
@@ -98,6 +109,8 @@ __all__ = [
     "BankFileOut",
     "BankFiles",
     "Body",
+    "CardOut",
+    "CardsOut",
     "ChallengeOut",
     "Charging",
     "CityMoney",
@@ -115,6 +128,7 @@ __all__ = [
     "DepositOut",
     "Deposits",
     "Health",
+    "IssueCard",
     "JoinedOut",
     "LotOut",
     "LotRefund",
@@ -127,6 +141,7 @@ __all__ = [
     "MerchantOut",
     "MerchantWithKey",
     "Merchants",
+    "NewCard",
     "NextPayout",
     "NumberedName",
     "OperatorDeposit",
@@ -161,6 +176,7 @@ __all__ = [
     "WebhookOut",
     "WebhookWithSecret",
     "Webhooks",
+    "WithPin",
     "rfc3339",
     "rfc3339_or_none",
     "rfc3339_text",

@@ -77,14 +77,12 @@ async def owed_again(connection: AsyncConnection, currency: str, refund: str, at
     await connection.execute(_OWED_AGAIN, values)
 
 
-async def lapse(m: Municipality) -> bool:
-    """End holds whose completion did not come in `hold_days` (D-10). Whether it may be called again at once:
-    never."""
+async def lapse(m: Municipality) -> None:
+    """End holds whose completion did not come in `hold_days` (D-10)."""
     async with m.engine.begin() as connection:
         raw = await connection.get_raw_connection()
         assert raw.driver_connection is not None
         await lapse_in(raw.driver_connection, m.code, m.clock.now(), m.city.cards.hold_days)
-    return False
 
 
 async def lapse_in(connection: asyncpg.Connection, currency: str, at: int, days: int) -> None:

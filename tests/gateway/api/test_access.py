@@ -45,6 +45,13 @@ CITIZEN = {
     ("get", "/v1/{currency}/me/cashback"),
     ("get", "/v1/{currency}/sessions"),
     ("delete", "/v1/{currency}/sessions/{session}"),
+    ("get", "/v1/{currency}/me/cards"),
+    ("post", "/v1/{currency}/me/cards"),
+    ("post", "/v1/{currency}/me/cards/{card}/activate"),
+    ("post", "/v1/{currency}/me/cards/{card}/freeze"),
+    ("post", "/v1/{currency}/me/cards/{card}/unfreeze"),
+    ("post", "/v1/{currency}/me/cards/{card}/lost"),
+    ("post", "/v1/{currency}/me/cards/{card}/close"),
     ("get", "/v1/{currency}/me/where-can-i-spend"),
     ("get", "/v1/{currency}/me/why-not"),
     ("post", "/v1/{currency}/me/step-up"),
@@ -70,6 +77,10 @@ MERCHANT = {
 BODIES: dict[str, dict[str, Any]] = {
     "/v1/{currency}/qr": {"qr": "x"},
     "/v1/{currency}/me/step-up": {"pin": "271828"},
+    "/v1/{currency}/me/cards": {"issuer": "busan", "pin": "271828"},
+    "/v1/{currency}/me/cards/{card}/activate": {"daily_limit_won": 1, "pin": "271828"},
+    "/v1/{currency}/me/cards/{card}/unfreeze": {"pin": "271828"},
+    "/v1/{currency}/me/cards/{card}/lost": {"pin": "271828"},
     "/v1/{currency}/passes": {"limit_won": 1_000, "pin": "271828"},
     "/v1/{currency}/payments/{payment}/refunds": {"amount_won": 1},
     "/v1/{currency}/merchant/orders": {"amount_won": 1},
@@ -94,7 +105,7 @@ def is_operators(path: str) -> bool:
 
 def call(city: World, method: str, path: str, headers: dict[str, str]):
     filled = path.replace("{currency}", CITY)
-    for name in ("payment", "application", "webhook", "person"):
+    for name in ("payment", "application", "webhook", "card", "person"):
         filled = filled.replace(f"{{{name}}}", str(uuid.uuid4()))
     filled = filled.replace("{reference}", "AAAAAAAAAAAAAAAAAAAA").replace("{deposit_key}", "0" * 64)
     filled = filled.replace("{session}", "0" * 16)

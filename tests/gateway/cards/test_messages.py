@@ -86,6 +86,19 @@ async def test_d10_a_message_that_nobody_waits_for_is_not_decided(town: Town) ->
     assert await town.code(message) == "00"  # its id stayed free
 
 
+@pytest.mark.parametrize("mti", ["0120", "0220", "0400", "0420"])
+async def test_d10_of_no_type_is_a_late_message_decided(town: Town, mti: str) -> None:
+    issuer = "hana"
+    pan = await town.person(issuer=issuer)
+    first = sale(pan, 10_000)
+    assert await town.code(first, issuer) == "00"
+    message = sale(pan, 10_000, mti) if mti == "0120" else about(first, mti)
+    before = await town.payment(pan)
+    assert await town.code(message, issuer, late=True) == "91"
+    assert await town.payment(pan) == before
+    assert await town.code(message, issuer) == "00"
+
+
 async def test_d7_a_single_message_goes_to_the_chain_at_once_and_a_dual_one_waits(town: Town) -> None:
     single, dual = await town.person(issuer="busan"), await town.person(issuer="hana")
     assert await town.code(sale(single, 7_000)) == "00"

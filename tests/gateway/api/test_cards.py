@@ -91,6 +91,14 @@ def places_of(city: World, numbers: list[str]) -> list[str]:
     return found
 
 
+def networks_misbehave(terminal: Terminal, number: str) -> None:
+    """What they do wrong moves nothing twice, and nothing that is not taken back: ₩1,000 in all."""
+    assert terminal.sale(number, 1_000, mischief="twice")["responses"] == ["00", "00"]
+    for how in ("garbled", "silent"):
+        assert terminal.sale(number, 1_000, mischief=how)["responses"] == []
+    assert terminal.sale(number, 1_000, mischief="late")["responses"] == ["00"]  # of its reversal
+
+
 def test_d13_d15_a_cards_life_and_no_number_of_it_anywhere(
     city: World, citizen: Citizen, shop: Shop, terminal: Terminal
 ) -> None:
@@ -113,11 +121,7 @@ def test_d13_d15_a_cards_life_and_no_number_of_it_anywhere(
     assert terminal.code(first["number"], LIMIT_WON) == "61"
     assert terminal.code(first["number"], 137_701) == "51"
 
-    # What the networks do wrong moves nothing twice, and nothing that is not taken back.
-    assert terminal.sale(first["number"], 1_000, mischief="twice")["responses"] == ["00", "00"]
-    for how in ("garbled", "silent"):
-        assert terminal.sale(first["number"], 1_000, mischief=how)["responses"] == []
-    assert terminal.sale(first["number"], 1_000, mischief="late")["responses"] == ["00"]  # of its reversal
+    networks_misbehave(terminal, first["number"])
     settled(citizen, 136_700)
 
     # D-9: reversed after the chain had paid: refunded on chain, first a part, then the rest.

@@ -8,7 +8,11 @@ from gateway.api.access import Limiter
 from gateway.flow.errors import TooMany
 from tests.gateway.world import Citizen, World, until
 
-MOVES_MONEY = {"/payments", "/payments/{payment}/cancel", "/payments/{payment}/refunds", "/passes"}
+MOVES_MONEY = {
+    "/payments", "/payments/{payment}/cancel", "/payments/{payment}/refunds", "/passes",
+    "/me/cards", "/me/cards/{card}/activate", "/me/cards/{card}/lost",
+}  # fmt: skip
+"""Or gives somebody the means to."""
 
 
 @pytest.fixture(scope="module")

@@ -76,8 +76,9 @@ test-chains: setup compile ## The same end-to-end path on every chain client
 	$(call when,tests/chains,$(PYTEST) tests/chains)
 
 # The stateful tests and the gas measurements have chains of their own: brownie's calls would take hours.
-test-deep: compile ## Stateful contract tests, at length
+test-deep: compile ## Stateful tests of contracts and of lots (C3), at length
 	CAMELLIA_DEEP=1 $(PYTEST) --noconftest tests/contracts/stateful -m stateful
+	CAMELLIA_DEEP=1 $(PYTEST) tests/gateway/domain/test_lots.py
 
 gas: compile ## Measure gas and write docs/gas.md
 	CAMELLIA_WRITE=1 $(PYTEST) tests/gas

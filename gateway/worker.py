@@ -59,6 +59,8 @@ _CONTACT_SECONDS: Final = 3.0
 _LEFT_SECONDS: Final = 1.0
 _PRUNE_SECONDS: Final = 60.0
 _TRIES_KEPT_SECONDS: Final = 86_400
+_IDLE_TRANSACTION_SECONDS: Final = 30
+"""A worker that stands still keeps batches and the mirror from the other ones no longer than this (Q-3)."""
 
 
 @dataclass
@@ -137,6 +139,7 @@ class Worker:
             parts.engine,
             parts.outbox,
             parts.clock,
+            self.node,
             lambda account: self._relayer(account, repairer, decoder),
         )
 
@@ -349,7 +352,11 @@ async def work(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    async with open_parts(settings) as parts, Node(settings.rpc_url) as node, AsyncExitStack() as stack:
+    async with (
+        open_parts(settings, idle_seconds=_IDLE_TRANSACTION_SECONDS) as parts,
+        Node(settings.rpc_url) as node,
+        AsyncExitStack() as stack,
+    ):
         worker = Worker(parts, node, stack)
         starting = asyncio.create_task(worker.start())
         await asyncio.wait({starting, asyncio.create_task(ended.wait())}, return_when=asyncio.FIRST_COMPLETED)

@@ -132,6 +132,17 @@ async def whole_chain(engine: AsyncEngine, chain_id: int) -> AsyncIterator[bool]
         await _close(conn)
 
 
+@asynccontextmanager
+async def shared_chain(engine: AsyncEngine, chain_id: int) -> AsyncIterator[bool]:
+    """Keep repairs from beginning, without an account; whether none is under way, or waited for."""
+    conn = await _connect(engine)
+    try:
+        key = {"key": _key("chain", chain_id)}
+        yield bool((await conn.execute(text("SELECT pg_try_advisory_lock_shared(:key)"), key)).scalar_one())
+    finally:
+        await _close(conn)
+
+
 async def _connect(engine: AsyncEngine) -> AsyncConnection:
     return await (await engine.connect()).execution_options(isolation_level="AUTOCOMMIT")
 

@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from typing import Any, Final, Protocol
 
 import structlog
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import ARRAY, Text, any_, cast, func, insert, select, text, update
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -45,11 +45,11 @@ _UNISSUED: Final = text("""
       AND NOT EXISTS (SELECT FROM mirror_deposit d WHERE d.currency = e.currency
                       AND d.deposit_ref = e.deposit_key AND d.since_block <= :block)""")
 _IN_TRANSIT: Final = text("""
-    SELECT COALESCE(-sum(e.amount), 0) FROM statement_entries e
-    JOIN mirror_line l ON l.currency = e.currency AND l.cycle = e.cycle AND l.merchant = e.merchant
-                      AND l.amount = -e.amount
-    WHERE e.currency = :currency AND e.kind = 'payout' AND e.day <= :day
-      AND NOT (l.status = 2 AND l.since_block <= :block)""")
+    SELECT COALESCE(sum(l.amount), 0) FROM mirror_line l
+    WHERE l.currency = :currency AND NOT (l.status = 2 AND l.since_block <= :block)
+      AND EXISTS (SELECT FROM statement_entries e
+                  WHERE e.currency = l.currency AND e.cycle = l.cycle AND e.merchant = l.merchant
+                    AND e.kind = 'payout' AND e.day <= :day AND e.amount = -l.amount)""")
 _INTEREST: Final = text("""
     SELECT COALESCE(sum(amount), 0) FROM statement_entries
     WHERE currency = :currency AND kind = 'interest' AND day <= :day""")
@@ -72,10 +72,12 @@ _FINDINGS: Final[Mapping[FindingKind, Any]] = {
     FindingKind.PAYOUT_WITHOUT_BURN: text("""
         SELECT 'bank ' || e.bank_code || ', ' || e.reference || ': cycle ' || e.cycle || ', merchant '
                || e.merchant || ', booked ' || e.day AS item, -e.amount AS amount
-        FROM statement_entries e LEFT JOIN mirror_line l
+        FROM (SELECT *, row_number() OVER (PARTITION BY cycle, merchant ORDER BY day, bank_code, reference)
+                        AS nth
+              FROM statement_entries WHERE currency = :currency AND kind = 'payout' AND day <= :day) e
+        LEFT JOIN mirror_line l
           ON l.currency = e.currency AND l.cycle = e.cycle AND l.merchant = e.merchant
-        WHERE e.currency = :currency AND e.kind = 'payout' AND e.day <= :day
-          AND (l.amount IS NULL OR l.amount <> -e.amount OR l.status = 3
+        WHERE (e.nth > 1 OR l.amount IS NULL OR l.amount <> -e.amount OR l.status = 3
                OR (e.day <= :grace AND NOT (l.status = 2 AND l.since_block <= :block)))
         ORDER BY item LIMIT :most"""),
     FindingKind.BURN_WITHOUT_PAYOUT: text("""
@@ -121,6 +123,22 @@ async def enter(
     if rows:
         given = {"currency": currency, "bank_code": bank_code, "day": day}
         await connection.execute(insert(statement_entries), [given | dict(row) for row in rows])
+
+
+async def entered(
+    connection: AsyncConnection, currency: str, bank_code: str, rows: Sequence[Mapping[str, object]]
+) -> str | None:
+    """A reference of `rows` that stands in an earlier statement of the bank; None when all are new."""
+    found: str | None = await connection.scalar(
+        select(statement_entries.c.reference)
+        .where(
+            statement_entries.c.currency == currency,
+            statement_entries.c.bank_code == bank_code,
+            statement_entries.c.reference == any_(cast([row["reference"] for row in rows], ARRAY(Text))),
+        )
+        .limit(1)
+    )
+    return found
 
 
 async def first_day(m: Municipality) -> date | None:

@@ -60,6 +60,30 @@ async def bank_said(m: Municipality, message_id: str, words: Mapping[str, Word],
     return result.rowcount
 
 
+async def said_otherwise(
+    m: Municipality, message_id: str, words: Mapping[str, Word]
+) -> tuple[str, str] | None:
+    """A payout whose end the bank told before, and told otherwise: its reference and what it was. The first
+    word may have been burnt already, so the second is for a person to look at (B-4)."""
+    told = (
+        select(cycle_lines.c.reference, cycle_lines.c.bank_outcome)
+        .join(
+            cycles,
+            (cycles.c.currency == cycle_lines.c.currency) & (cycles.c.cycle == cycle_lines.c.cycle),
+        )
+        .where(
+            cycles.c.currency == m.code,
+            cycles.c.message_id == message_id,
+            cycle_lines.c.bank_outcome.is_not(None),
+        )
+    )
+    async with m.engine.connect() as connection:
+        for row in await connection.execute(told):
+            if row.reference in words and words[row.reference].outcome != row.bank_outcome:
+                return row.reference, row.bank_outcome
+    return None
+
+
 async def references_of(m: Municipality, message_id: str) -> list[str]:
     """The payout references of a file; empty when it is not ours, or is not with the bank yet (B-5)."""
     async with m.engine.connect() as connection:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from datetime import date, datetime, timedelta
 
 import structlog
-from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import insert, select
 
 from gateway.domain.business_days import KST
+from gateway.domain.calendar import date_of
 from gateway.flow import bank_inbox, charge, reserve, settle, settle_bank
 from gateway.flow.bank_inbox import Arrived, FileState
 from gateway.flow.municipality import Municipality
 from gateway.rails.bank import camt053, camt054, pain002
-from gateway.rails.bank.exchange import Receipt, receive
+from gateway.rails.bank.exchange import Receipt, receive, shown
 from gateway.rails.bank.values import BankFileError
 from gateway.rails.bank.xml import Message
 from gateway.store.people_tables import deposits
@@ -30,21 +31,22 @@ async def take_in(m: Municipality, bank: CityBank) -> list[Receipt]:
     OSError."""
 
     async def handle(name: str, raw: bytes) -> None:
-        await _handle(m, bank, name, raw)
+        await _handle(m, bank, shown(name), raw)
 
     async def filed(receipt: Receipt) -> None:
-        await bank_inbox.filed(m, bank.code, receipt.name, receipt.reason)
+        name = shown(receipt.name)
+        await bank_inbox.filed(m, bank.code, name, receipt.reason)
         if receipt.reason is None:
-            log.info("bank file taken", bank=bank.code, name=receipt.name)
+            log.info("bank file taken", bank=bank.code, name=name)
         else:
-            log.error("bank file set aside", bank=bank.code, name=receipt.name, reason=receipt.reason)
+            log.error("bank file set aside", bank=bank.code, name=name, reason=receipt.reason)
 
     receipts = await receive(bank.exchange, handle, filed)
     for serial, name, raw in await bank_inbox.to_release(m, bank.code):
         try:
             message_id, reason = await _act(m, bank, name, raw), None
         except BankFileError as error:
-            message_id, reason = None, str(error)
+            message_id, reason = None, shown(str(error))
         await bank_inbox.tried(m, serial, message_id, reason)
         log.info("bank file tried again", bank=bank.code, name=name, reason=reason)
         receipts.append(Receipt(name, reason))
@@ -64,13 +66,16 @@ async def _handle(m: Municipality, bank: CityBank, name: str, raw: bytes) -> Non
             raise BankFileError(f"delivered before, as {known.name}, at {at:%Y-%m-%d %H:%M:%S}")
         message_id = await _act(m, bank, name, raw)
     except BankFileError as error:
-        await bank_inbox.write(m, file, FileState.QUARANTINED, reason=str(error), content=raw)
+        await bank_inbox.write(m, file, FileState.QUARANTINED, reason=shown(str(error)), content=raw)
         raise
     await bank_inbox.write(m, file, FileState.TAKEN, message_id=message_id)
 
 
 async def _act(m: Municipality, bank: CityBank, name: str, raw: bytes) -> str:
-    """Do what a message says; its id. Nothing was changed when BankFileError is raised."""
+    """Do what a message says; its id. Nothing was changed when BankFileError is raised.
+
+    Files are read beside the event loop: a large one takes seconds, and payments go on.
+    """
     if _is(raw, Message.CAMT_054):
         return await _deposits(m, bank, name, raw)
     if _is(raw, Message.PAIN_002):
@@ -92,7 +97,7 @@ async def _refuse_known(m: Municipality, bank: CityBank, message_id: str) -> Non
 
 
 async def _deposits(m: Municipality, bank: CityBank, name: str, raw: bytes) -> str:
-    notification = camt054.parse(raw)
+    notification = await asyncio.to_thread(camt054.parse, raw)
     await _refuse_known(m, bank, notification.message_id)
     for deposit in notification.deposits:
         if not bank.is_ours(deposit.account):
@@ -131,7 +136,7 @@ async def _refuse_changed(m: Municipality, arrived: list[charge.ArrivedDeposit])
 
 
 async def _report(m: Municipality, bank: CityBank, name: str, raw: bytes) -> str:
-    report = pain002.parse(raw)
+    report = await asyncio.to_thread(pain002.parse, raw)
     if not bank.pays:
         raise BankFileError("a report on payouts from a bank that pays none")
     await _refuse_known(m, bank, report.message_id)
@@ -148,6 +153,10 @@ async def _report(m: Municipality, bank: CityBank, name: str, raw: bytes) -> str
         words = "; ".join(f"{reason.code} {reason.text}".strip() for reason in reasons)
         end = settle.PAID if outcome is pain002.Outcome.PAID else settle.RETURNED
         said[reference] = settle_bank.Word(end, words, (listed and listed.bank_reference) or "")
+    if again := await settle_bank.said_otherwise(m, report.order_id, said):
+        reference, before = again
+        now = said[reference].outcome
+        raise BankFileError(f"the payout {reference} was {before} before, now it is {now}")
     new = await settle_bank.bank_said(m, report.order_id, said, raw)
     log.info("payout report taken", file=name, order=report.order_id, lines=len(said), new=new)
     return report.message_id
@@ -155,22 +164,27 @@ async def _report(m: Municipality, bank: CityBank, name: str, raw: bytes) -> str
 
 async def _statements(m: Municipality, bank: CityBank, name: str, raw: bytes) -> str:
     """Kept whole: the reserve is proved against it (V-1). All statements of a file, or none."""
-    found = camt053.parse(raw)
+    found = await asyncio.to_thread(camt053.parse, raw)
     if len(found) != 1:
         raise BankFileError(f"{len(found)} statements in a file: one a day and account is agreed")
     (statement,) = found
     if not bank.is_ours(statement.account):
         raise BankFileError("a statement of an account that is not the city's")
     await _refuse_known(m, bank, statement.message_id)
+    digest = hashlib.sha256(raw).digest()
+    if await _is_kept(m, bank, digest):  # a crash came before it was entered as taken (B-4)
+        return statement.message_id
+    today = date_of(m.clock.now())
+    if statement.day > today:
+        raise BankFileError(f"a statement of {statement.day}, and today is {today}")
     is_final = statement.created_at.astimezone(KST).date() > statement.day
     if is_final:
         await _check_sequence(m, bank, statement)
     async with m.engine.begin() as connection:
-        kept = await connection.execute(
-            insert(bank_files)
-            .values(
+        await connection.execute(
+            insert(bank_files).values(
                 currency=m.code,
-                file_hash=hashlib.sha256(raw).digest(),
+                file_hash=digest,
                 message=Message.CAMT_053,
                 name=name,
                 received_at=m.clock.now(),
@@ -181,18 +195,29 @@ async def _statements(m: Municipality, bank: CityBank, name: str, raw: bytes) ->
                 final=is_final,
                 content=raw,
             )
-            .on_conflict_do_nothing()  # the same bytes: a crash came before they were entered as taken
         )
-        if is_final and kept.rowcount:
+        if is_final:
             rows = entry_rows(m, statement)
+            if again := await reserve.entered(connection, m.code, bank.code, rows):
+                raise BankFileError(f"the reference {again!r} stands in an earlier statement too")
             await reserve.enter(connection, m.code, bank.code, statement.day, rows)
     return statement.message_id
+
+
+async def _is_kept(m: Municipality, bank: CityBank, digest: bytes) -> bool:
+    kept = select(bank_files.c.name).where(
+        bank_files.c.currency == m.code,
+        bank_files.c.bank_code.in_((bank.code, "")),  # "": by a version that had one bank
+        bank_files.c.file_hash == digest,
+    )
+    async with m.engine.connect() as connection:
+        return (await connection.execute(kept)).first() is not None
 
 
 async def _check_sequence(m: Municipality, bank: CityBank, statement: camt053.Statement) -> None:
     """B-5: one final statement a day, in the order of the days, each beginning where the last one ended."""
     last = (
-        select(bank_files.c.statement_on, bank_files.c.closing, bank_files.c.file_hash)
+        select(bank_files.c.statement_on, bank_files.c.closing)
         .where(bank_files.c.currency == m.code, bank_files.c.bank_code == bank.code, bank_files.c.final)
         .order_by(bank_files.c.statement_on.desc())
         .limit(1)

@@ -16,16 +16,23 @@ import time
 from dataclasses import dataclass, field
 from typing import Final
 
+import structlog
+
 from gateway.flow import submit
 from gateway.flow.batch_size import BatchSize
 from gateway.flow.municipality import Municipality
 from gateway.flow.submit import SentBatch
 from gateway.wiring.desk import ChainDesk
 
+log = structlog.get_logger(__name__)
+
 MOST_UNDER_WAY: Final = 4
 ORDERS_BESIDE_OTHERS: Final = 64
 _ACTIVE_SECONDS: Final = 10.0
 _WAIT_SECONDS: Final = 60.0
+_FAILURES_AT_ONCE: Final = 2
+"""One may be for its gas, and the next one is smaller."""
+_LONGEST_PAUSE: Final = 30.0
 
 
 @dataclass
@@ -59,10 +66,14 @@ class CityBatches:
         self._told = told
         self._size = BatchSize()
         self._under_way: set[asyncio.Task[None]] = set()
+        self._failures = 0
+        self._not_before = 0.0
 
     async def step(self) -> bool:
         """Send a batch if there is one to send; whether there was."""
         code = self._m.code
+        if time.monotonic() < self._not_before:
+            return False
         if len(self._under_way) >= self._shares.of(code) or not self._desk.has_batch_account():
             return False
         sent = await submit.batch(
@@ -84,13 +95,25 @@ class CityBatches:
             task.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)
 
+    def _failed(self, error: str | None) -> None:
+        """What was in it waits again. An account that has lost its role fails every time: then payments are
+        left to the other workers for longer and longer (Q-6)."""
+        self._size.failed()
+        self._failures += 1
+        if self._failures <= _FAILURES_AT_ONCE:
+            return
+        pause = min(_LONGEST_PAUSE, 2.0 ** (self._failures - _FAILURES_AT_ONCE - 1))
+        self._not_before = time.monotonic() + pause
+        log.critical("batches fail one after another", city=self._m.code, error=error, pause_seconds=pause)
+
     async def _follow(self, sent: SentBatch) -> None:
         try:
             mined = await self._desk.mined(submit.BATCH, sent.reference, seconds=_WAIT_SECONDS)
             if mined is not None and mined.succeeded:
                 self._size.mined(sent.orders, sent.draws, mined.gas_used)
+                self._failures = 0
             elif mined is not None:
-                self._size.failed()
+                self._failed(mined.error)
         finally:
             task = asyncio.current_task()
             if task is not None:

@@ -109,8 +109,11 @@ def chain_id() -> int:
 
 
 @asynccontextmanager
-async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
+async def open_parts(settings: Settings, *, idle_seconds: int | None = None) -> AsyncIterator[Parts]:
     """Make the parts. Needs no node: what is on chain is read from the mirror.
+
+    `idle_seconds`: after so long the database ends a transaction in which nothing is asked, and with it what
+    it keeps from others.
 
     Raises OSError, ValueError, KeyUnavailable, DeploymentError for what is missing.
     """
@@ -121,6 +124,7 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
             pool_size=POOL,
             max_overflow=POOL,
             pool_timeout=5,
+            connect_args={"server_settings": _session(idle_seconds)},
             hide_parameters=True,  # an error is logged with its statement, which names no value
         )
         hand_out_only_open(engine)
@@ -147,6 +151,10 @@ async def open_parts(settings: Settings) -> AsyncIterator[Parts]:
             outbox=Outbox(chain_id()),
             places=places,
         )
+
+
+def _session(idle_seconds: int | None) -> dict[str, str]:
+    return {} if idle_seconds is None else {"idle_in_transaction_session_timeout": f"{idle_seconds}s"}
 
 
 def _deployed(settings: Settings) -> list[City]:

@@ -3,7 +3,7 @@ one that another worker left behind.
 
 A worker takes the first account that is free, so as many work at once as there are accounts. What a worker
 that ended had under way, whoever is left sees to its end; no new batch is made by that account until a
-worker takes it.
+worker takes it. Of a worker that stands still with its account, what it has signed is broadcast.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gateway.chain.accounts import RoleAccount, load_account, role_address
 from gateway.chain.contracts import CityContracts
 from gateway.chain.errors import AccountBusy
+from gateway.chain.locks import shared_chain
 from gateway.chain.node import Node
 from gateway.chain.relayer import Relayer
 from gateway.config import Clock
-from gateway.store.outbox import Outbox
+from gateway.store.outbox import Outbox, OutboxEntry
 from gateway.wiring.chain_reader import ChainReader
 
 log = structlog.get_logger(__name__)
@@ -60,6 +61,7 @@ class GatewayAccounts:
     engine: AsyncEngine
     outbox: Outbox
     clock: Clock
+    node: Node
     make: Callable[[RoleAccount], Relayer]
     _opened: dict[str, RoleAccount] = field(default_factory=dict, repr=False)
 
@@ -76,13 +78,14 @@ class GatewayAccounts:
         """See to its end what a worker left behind that is gone. Whether there was any."""
         done = False
         for name in self.names:
-            if name != own.account.role and await self._is_left(role_address(name, self.keys)):
-                done = await self._finish(name) or done
+            if name != own.account.role and (left := await self._left(role_address(name, self.keys))):
+                done = await self._finish(name, left) or done
         return done
 
-    async def _finish(self, name: str) -> bool:
+    async def _finish(self, name: str, left: Sequence[OutboxEntry]) -> bool:
         relayer = await self._start(name)
-        if relayer is None:  # its worker lives, and is only slow
+        if relayer is None:  # its worker lives, and is slow or stands still
+            await self._broadcast(left)
             return False
         log.warning("another worker's transactions are seen to their end", account=name)
         try:
@@ -106,11 +109,22 @@ class GatewayAccounts:
             raise
         return relayer
 
-    async def _is_left(self, account: bytes) -> bool:
+    async def _broadcast(self, left: Sequence[OutboxEntry]) -> None:
+        """Send what is signed, in the order of its nonces: the same bytes twice are one transaction. Not
+        while lost blocks are repaired, which has an order of its own."""
+        signed = sorted((row for row in left if row.raw), key=lambda row: row.nonce or 0)
+        if not signed:
+            return
+        async with shared_chain(self.engine, self.outbox.chain_id) as is_whole:
+            if is_whole:
+                await self.node.send_raw([row.raw or b"" for row in signed])
+
+    async def _left(self, account: bytes) -> list[OutboxEntry]:
+        """What waits for longer than a worker that works lets it."""
         before = self.clock.now() - _LEFT_SECONDS
         async with self.engine.connect() as connection:
             rows = await self.outbox.unfinished(connection, account)
-        return any(row.created_at < before for row in rows)
+        return rows if any(row.created_at < before for row in rows) else []
 
     async def _has_unfinished(self, account: bytes) -> bool:
         async with self.engine.connect() as connection:

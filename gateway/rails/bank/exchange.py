@@ -26,6 +26,7 @@ from gateway.rails.bank.xml import MAX_INBOUND_BYTES
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}", re.ASCII)
 _UNFINISHED = (".tmp", ".part")
+_LONGEST_SHOWN = 500
 
 
 class NameTakenError(Exception):
@@ -78,8 +79,8 @@ async def receive(
         try:
             await handle(name, await exchange.read(name))
         except BankFileError as error:
-            await exchange.quarantine(name, str(error))
-            receipt = Receipt(name, str(error))
+            await exchange.quarantine(name, shown(str(error)))
+            receipt = Receipt(name, shown(str(error)))
         else:
             await exchange.accept(name)
             receipt = Receipt(name, None)
@@ -172,6 +173,15 @@ def check_name(name: str) -> None:
     """Raises ValueError unless every bank's server takes `name`, and it is no unfinished file's."""
     if not _NAME.fullmatch(name) or name.endswith(_UNFINISHED):
         raise ValueError(f"{name!r} is not a name for a bank file")
+
+
+def shown(text: str) -> str:
+    """A name or a reason as it can be kept and logged, whatever a bank's server calls its files: what is no
+    text (bytes that are not UTF-8), or not seen when it is printed, is escaped."""
+    kept = (
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text[:_LONGEST_SHOWN]
+    )
+    return "".join(kept)
 
 
 def is_finished(name: str) -> bool:

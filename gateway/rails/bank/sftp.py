@@ -27,7 +27,9 @@ from gateway.rails.bank.xml import MAX_INBOUND_BYTES
 CONNECT_SECONDS: Final = 10
 ANSWER_SECONDS: Final = 60
 """A bank that says nothing for so long is away."""
+_PIECE: Final = 1 << 18
 
+_ANY_BYTES: Final = "surrogateescape"
 _FOLDER = re.compile(r"/?[A-Za-z0-9._-]+(?:/[A-Za-z0-9._-]+)*", re.ASCII)
 
 
@@ -65,19 +67,22 @@ class SftpExchange:
         self._lock = asyncio.Lock()
         self._connection: asyncssh.SSHClientConnection | None = None
         self._client: asyncssh.SFTPClient | None = None
+        self._limit: asyncio.Timeout | None = None
 
     async def put(self, name: str, data: bytes) -> None:
         check_name(name)
         async with self._session() as sftp:
             target = f"{self._access.outbox}/{name}"
             if await sftp.lexists(target):
-                if await _bytes_of(sftp, target, len(data) + 1) == data:
+                if await self._bytes_of(sftp, target, len(data) + 1) == data:
                     return
                 raise NameTakenError(f"{name} waits in the outbox with other content")
             draft = f"{self._access.outbox}/.{name}.{secrets.token_hex(4)}.tmp"
             try:
                 async with sftp.open(draft, "xb") as file:
-                    await file.write(data)
+                    for start in range(0, len(data), _PIECE):
+                        await file.write(data[start : start + _PIECE])
+                        self._heard()
                     with suppress(asyncssh.SFTPOpUnsupported):  # not every server has the extension
                         await file.fsync()
                 if (await sftp.stat(draft)).size != len(data):
@@ -105,7 +110,7 @@ class SftpExchange:
             if mode is None or not stat.S_ISREG(mode):
                 kind = "a link, not a file" if mode is not None and stat.S_ISLNK(mode) else "not a plain file"
                 raise BankFileError(f"{name} is {kind}")
-            data = await _bytes_of(sftp, path, self._max_bytes + 1)
+            data = await self._bytes_of(sftp, path, self._max_bytes + 1)
         if len(data) > self._max_bytes:
             raise BankFileError(f"{name} is larger than {self._max_bytes} bytes")
         return data
@@ -127,7 +132,7 @@ class SftpExchange:
 
     async def _move(self, name: str, folder: str, reason: str | None) -> None:
         inbox = self._access.inbox
-        kept = name.encode()[:180].decode(errors="ignore")
+        kept = name.encode(errors=_ANY_BYTES)[:180].decode(errors=_ANY_BYTES)
         async with self._session() as sftp:
             await sftp.makedirs(f"{inbox}/{folder}", exist_ok=True)
             target, number = kept, 1
@@ -146,7 +151,7 @@ class SftpExchange:
         the next use then connects anew."""
         async with self._lock:
             try:
-                async with asyncio.timeout(ANSWER_SECONDS):
+                async with asyncio.timeout(ANSWER_SECONDS) as self._limit:
                     if self._client is None:
                         self._client = await self._connect()
                     yield self._client
@@ -159,6 +164,24 @@ class SftpExchange:
             except BaseException:
                 await self.close()
                 raise
+
+    def _heard(self) -> None:
+        """The bank did what it was asked: a large file may take longer than one answer."""
+        if self._limit is not None:
+            self._limit.reschedule(asyncio.get_running_loop().time() + ANSWER_SECONDS)
+
+    async def _bytes_of(self, sftp: asyncssh.SFTPClient, path: str, most: int) -> bytes:
+        """The first `most` bytes of a file."""
+        found = bytearray()
+        async with sftp.open(path, "rb") as file:
+            while len(found) < most:
+                # bytes, in this mode; the library's types know str only
+                piece: Any = await file.read(min(_PIECE, most - len(found)))
+                if not piece:
+                    break
+                found += piece
+                self._heard()
+        return bytes(found)
 
     async def _connect(self) -> asyncssh.SFTPClient:
         access = self._access
@@ -175,11 +198,5 @@ class SftpExchange:
             login_timeout=CONNECT_SECONDS,
             keepalive_interval=15,
         )
-        return await self._connection.start_sftp_client()
-
-
-async def _bytes_of(sftp: asyncssh.SFTPClient, path: str, most: int) -> bytes:
-    """The first `most` bytes of a file."""
-    async with sftp.open(path, "rb") as file:
-        data: Any = await file.read(most)  # bytes, in this mode; the library's types know str only
-    return bytes(data)
+        # A name that is not UTF-8 is a file to be set aside, not the end of all others.
+        return await self._connection.start_sftp_client(path_errors=_ANY_BYTES)

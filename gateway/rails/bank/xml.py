@@ -23,6 +23,8 @@ MAX_INBOUND_BYTES = 64 * 1024 * 1024
 _DECLARED_ENCODING = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([^"']*)["']""")
 _WHOLE_WON = re.compile(r"\+?0*([0-9]{1,18})(?:\.0*)?", re.ASCII)
 _BOM = b"\xef\xbb\xbf"
+# libxml2 quotes what stands in the file, which may be somebody's name or account.
+_QUOTED = re.compile(r"(: |\] The value )'.*'(?= (?:is not|is greater|is less|has ))")
 
 
 class Message(StrEnum):
@@ -54,7 +56,7 @@ def read_document(raw: bytes, message: Message, max_bytes: int = MAX_INBOUND_BYT
     try:
         root = etree.fromstring(raw, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise BankFileError(f"{message}: not well-formed XML: {_one_line(error)}") from None
+        raise BankFileError(f"{message}: not well-formed XML: {_one_line(error)[:300]}") from None
     _check_schema(root, message)
     return Element(root, message)
 
@@ -93,7 +95,8 @@ def _check_schema(root: etree._Element, message: Message) -> None:
         try:
             schema.assertValid(root)
         except etree.DocumentInvalid as error:
-            raise BankFileError(f"{message}: breaks the schema: {_one_line(error)}") from None
+            words = _QUOTED.sub(r"\1…", _one_line(error))
+            raise BankFileError(f"{message}: breaks the schema: {words[:300]}") from None
 
 
 def validate(raw: bytes, message: Message) -> None:
@@ -106,12 +109,12 @@ def validate(raw: bytes, message: Message) -> None:
     try:
         root = etree.fromstring(raw, parser)
     except etree.XMLSyntaxError as error:
-        raise BankFileError(f"{message}: not well-formed XML: {_one_line(error)}") from None
+        raise BankFileError(f"{message}: not well-formed XML: {_one_line(error)[:300]}") from None
     _check_schema(root, message)
 
 
 def _one_line(error: object) -> str:
-    return " ".join(str(error).split())[:300]
+    return " ".join(str(error).split())
 
 
 class Element:

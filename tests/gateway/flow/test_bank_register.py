@@ -3,6 +3,8 @@ and findings are made of (V-1 to V-3). No city runs."""
 
 from __future__ import annotations
 
+import os
+import threading
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -19,11 +21,13 @@ from gateway.flow import bank_inbox, reserve
 from gateway.flow.bank_inbox import FileState
 from gateway.flow.errors import Conflict, NotFound
 from gateway.flow.municipality import Municipality
+from gateway.rails.bank import camt053, camt054, pain002
 from gateway.rails.bank.camt054 import deposit_key
 from gateway.rails.bank.exchange import FolderExchange
 from gateway.store import chain_tables as mirror
 from gateway.store.people_tables import deposits
 from gateway.store.sealing import Sealer
+from gateway.store.settlement_tables import bank_files, cycle_lines, cycles
 from gateway.wiring.bank import CityBank
 from gateway.wiring.bank_inbox import take_in
 from tests.gateway.chain_city import ROOT
@@ -159,6 +163,113 @@ async def test_statements_in_order_and_what_is_ahead_is_released(desk: Desk) -> 
     assert await reserve.first_day(desk.m) == FIRST
 
 
+async def test_a_statement_that_a_crash_left_is_finished(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """B-4: killed behind the commit that keeps the statement, before it is entered as taken."""
+    raw = statement(FIRST, 0, 100, messages.entry("R-1", "100", booked=f"<Dt>{FIRST}</Dt>"))
+
+    async def killed(*_: object, **__: object) -> None:
+        raise OSError("gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bank_inbox, "write", killed)
+        with pytest.raises(OSError, match="gone"):
+            await desk.take("a.xml", raw)
+    (receipt,) = await take_in(desk.m, desk.bank)
+    assert receipt.reason is None
+    assert "delivered before" in str(await desk.take("a.xml", raw))
+    async with desk.m.engine.connect() as connection:
+        assert len((await connection.execute(select(bank_files.c.name))).all()) == 1
+
+
+async def test_statements_that_would_stop_all_others_are_set_aside(desk: Desk) -> None:
+    """B-4, B-5: one of a day to come would make all real ones late; a line cannot stand in two."""
+    tomorrow = date.fromordinal(datetime.fromtimestamp(desk.m.clock.now(), KST).toordinal() + 1)
+    assert "and today is 2026-09-30" in str(await desk.take("f.xml", statement(tomorrow, 0, 0)))
+    assert await reserve.first_day(desk.m) is None
+    entry = messages.entry("R-1", "100", booked=f"<Dt>{FIRST}</Dt>")
+    assert await desk.take("a.xml", statement(FIRST, 0, 100, entry)) is None
+    tuesday = date.fromordinal(FIRST.toordinal() + 1)
+    again = await desk.take("b.xml", statement(tuesday, 100, 200, entry))
+    assert "the reference 'R-1' stands in an earlier statement" in str(again)
+    other = messages.entry("R-2", "100", booked=f"<Dt>{tuesday}</Dt>")
+    corrected = statement(tuesday, 100, 200, other).replace(f"S-{tuesday}<".encode(), b"S-again<")
+    assert await desk.take("c.xml", corrected) is None
+
+
+async def test_names_that_are_no_text_hold_nothing_up(desk: Desk) -> None:
+    """B-2: a bank's server may call its files as it likes; what is read is what is in them."""
+    names = (b"\xff-1.xml", "가\n\u202e.xml".encode(), b"\xfe-link.xml")
+    for number, name in enumerate(names[:2], start=1):
+        Path(os.fsdecode(os.fsencode(desk.inbox) + b"/" + name)).write_bytes(notice(number))
+    Path(os.fsdecode(os.fsencode(desk.inbox) + b"/" + names[2])).symlink_to("/etc/passwd")
+    receipts = await take_in(desk.m, desk.bank)
+    assert [r.name for r in receipts if r.reason is not None] == [os.fsdecode(names[2])]
+    kept = {file.name for state in FileState for file in await desk.files(state)}
+    assert kept == {"\\udcff-1.xml", "가\\n\\u202e.xml", "\\udcfe-link.xml"}
+    assert not [path for path in desk.inbox.iterdir() if not path.is_dir()]
+
+
+async def test_what_a_file_says_of_people_is_in_no_reason(desk: Desk) -> None:
+    """Reasons are logged, and written beside the file: a value that breaks the schema is not in them."""
+    secret = "KR-홍길동's"
+    raw = (
+        notice(1)
+        .decode()
+        .replace(f"<Othr><Id>{CITY.bank.account.number}</Id></Othr>", f"<IBAN>{secret}</IBAN>")
+    )
+    assert secret in raw
+    reason = str(await desk.take("1.xml", raw.encode()))
+    assert "breaks the schema" in reason and "IBAN" in reason and "pattern" in reason
+    assert "홍길동" not in reason
+    amount = notice(2).replace(b">500000<", "길동'is not".encode().join((b">", b"<")))
+    reason = str(await desk.take("2.xml", amount))
+    assert "breaks the schema" in reason and "길동" not in reason
+
+
+async def test_a_payout_that_ended_does_not_end_otherwise(desk: Desk) -> None:
+    """B-4: paid and burnt, then returned after all: a person has to look."""
+    reference = desk.bank.merchant_reference(20260921, 1)
+    order = desk.bank.message_id(20260921)
+    async with desk.m.engine.begin() as connection:
+        given = {"currency": desk.m.code, "cycle": 20260921}
+        cycle = {"state": "sent", "execution_on": FIRST, "message_id": order, "opened_at": 0}
+        await connection.execute(insert(cycles).values(**given, **cycle))
+        line = {"merchant": 1, "amount": 500, "reference": reference, "state": "escrowed"}
+        await connection.execute(insert(cycle_lines).values(**given, **line))
+
+    def report(number: int, status: str) -> bytes:
+        transaction = messages.transaction(reference, status)
+        raw = messages.pain002(transaction).decode().replace("BUSAN-20260928-01", order)
+        return raw.replace("<MsgId>R-1<", f"<MsgId>R-{number}<").encode()
+
+    assert await desk.take("1.xml", report(1, "ACSC")) is None
+    assert await desk.take("2.xml", report(2, "ACSC")) is None
+    assert f"{reference} was paid before, now it is returned" in str(
+        await desk.take("3.xml", report(3, "RJCT"))
+    )
+    async with desk.m.engine.connect() as connection:
+        assert await connection.scalar(select(cycle_lines.c.bank_outcome)) == "paid"
+
+
+@pytest.mark.parametrize(
+    ("module", "raw"),
+    [(camt054, notice(1)), (camt053, statement(FIRST, 0, 0)), (pain002, messages.pain002())],
+)
+async def test_files_are_read_beside_the_event_loop(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, module: Any, raw: bytes
+) -> None:
+    """A file of 64 MB takes seconds to read; the worker's payments do not wait for it."""
+    parse, threads = module.parse, []
+
+    def noted(content: bytes) -> Any:
+        threads.append(threading.current_thread())
+        return parse(content)
+
+    monkeypatch.setattr(module, "parse", noted)
+    await desk.take("1.xml", raw)
+    assert threads and threads[0] is not threading.main_thread()
+
+
 async def test_sums_and_findings(desk: Desk) -> None:
     """V-1, V-3: deposits issued, not issued, never made; payouts burnt, on their way, late, unknown;
     interest."""
@@ -216,6 +327,14 @@ async def test_sums_and_findings(desk: Desk) -> None:
             (FindingKind.BURN_WITHOUT_PAYOUT, 70),
             (FindingKind.UNEXPLAINED_ENTRY, -11),
         }
+        twice = [line("P-1b", "payout", -200, 1), line("P-2b", "payout", -300, 2)]
+        await reserve.enter(connection, desk.m.code, "032", tuesday, twice)
+        position, findings = await reserve.look(desk.m, connection, tuesday, span, 0)
+        items = [f.item for f in findings if f.kind is FindingKind.PAYOUT_WITHOUT_BURN]
+        assert [item.split(":")[0] for item in items] == [
+            "bank 032, P-1b", "bank 032, P-2", "bank 032, P-2b", "bank 032, P-9",
+        ]  # fmt: skip
+        assert position.in_transit_won == 300  # what the bank paid twice is on its way once
         never = found[FindingKind.ISSUE_WITHOUT_DEPOSIT, 400]
         assert never == f"deposit key 0x{deposit_key('032', 'never').hex()}"
         assert found[FindingKind.BURN_WITHOUT_PAYOUT, 70] == "cycle 20260921, merchant 3"

@@ -24,6 +24,7 @@ class Customers:
 
     def __init__(self, citizens: list[Citizen], qr: str) -> None:
         self.answered: dict[str, str] = {}
+        self.citizens, self.qr = citizens, qr
         self._ended = threading.Event()
         self._threads = [threading.Thread(target=self._pay, args=(c, qr)) for c in citizens]
         for thread in self._threads:

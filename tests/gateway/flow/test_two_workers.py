@@ -11,6 +11,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
@@ -109,6 +110,41 @@ def test_one_of_two_workers_is_killed_under_load(own_city: World, customers: Cus
         until(lambda: not unfinished(own_city) or None, seconds=60, what="the end of what was left behind")
         # Whoever is left has the other roles too: people can join.
         own_city.join()
+
+
+def stop_in_a_transaction(city: World, pid: int) -> None:
+    """Have a process stand still while the database waits for it."""
+    for _ in range(100):
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(0.3)
+        if city.sql("SELECT 1 FROM pg_stat_activity WHERE state LIKE 'idle in transaction%'"
+                    " AND xact_start < now() - interval '200 ms'"):  # fmt: skip
+            return
+        os.kill(pid, signal.SIGCONT)
+        time.sleep(0.1)
+    pytest.fail("it was never stopped in a transaction")
+
+
+def test_a_worker_that_stands_still_keeps_nobody_waiting(own_city: World, customers: Customers) -> None:
+    """Q-3: it has its account, its locks and a transaction open; it is not gone, and says nothing."""
+    own_city.up()
+    since = batches_by(own_city)
+    with second_worker(own_city):
+        until(lambda: both_send(own_city, since), seconds=90, what="batches of both workers")
+        pid = own_city.pid("worker")
+        stop_in_a_transaction(own_city, pid)
+        try:
+            # Each of them, also whose payment stands in a batch that was signed and not sent.
+            for citizen in customers.citizens[:4]:
+                until(partial(is_paid, citizen, customers.qr), seconds=90, what="a payment")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        everything_is_right(own_city, customers)
+
+
+def is_paid(citizen: Citizen, qr: str) -> bool | None:
+    answer = citizen.pay(qr, 100)
+    return (answer.status_code == 201 and answer.json()["state"] == "confirmed") or None
 
 
 def test_blocks_of_both_workers_are_lost(own_city: World, customers: Customers) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import asyncssh
 import pytest
 import pytest_asyncio
 
 from gateway.engine.ports import free_port
+from gateway.rails.bank import sftp
 from gateway.rails.bank.exchange import FileExchange, NameTakenError, Receipt, receive
 from gateway.rails.bank.sftp import SftpAccess, SftpExchange
 from gateway.rails.bank.values import BankFileError
@@ -123,6 +127,51 @@ async def test_receive(exchange: SftpExchange, bank: Bank) -> None:
     (bank.inbox / "1.xml").write_bytes(b"again")
     await exchange.accept("1.xml")
     assert bank.names("inbox/processed") == ["1.xml", "1.xml.2", "2.xml"]
+
+
+async def test_names_that_are_no_text_are_files_like_others(exchange: SftpExchange, bank: Bank) -> None:
+    """B-2: one such name would else end the exchange with this bank."""
+    for name in (b"\xff.xml", b"\xfe" * 200 + b".xml"):
+        Path(os.fsdecode(os.fsencode(bank.inbox) + b"/" + name)).write_bytes(b"data")
+    link = os.fsdecode(os.fsencode(bank.inbox) + b"/\xfd.xml")
+    Path(link).symlink_to("/etc/passwd")
+    seen = []
+
+    async def handle(name: str, data: bytes) -> None:
+        seen.append(data)
+        if not seen[1:]:
+            raise BankFileError("wrong sum")
+
+    receipts = await receive(exchange, handle)
+    assert seen == [b"data", b"data"]
+    reasons = [receipt.reason for receipt in receipts]
+    assert sorted(filter(None, reasons)) == ["\\udcfd.xml is a link, not a file", "wrong sum"]
+    assert bank.names("inbox") == []
+    assert len(bank.names("inbox/processed")) == 1 and len(bank.names("inbox/quarantine")) == 4
+
+
+async def test_a_large_file_may_take_longer_than_an_answer(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bank that sends piece after piece is there, however long it takes; one that is silent is not."""
+    monkeypatch.setattr(sftp, "_PIECE", 10, raising=False)
+    monkeypatch.setattr(sftp, "ANSWER_SECONDS", 2.0)
+    pauses = [0.25] * 10
+
+    async def slow(self: asyncssh.SFTPServer, file: object, offset: int, size: int) -> Any:
+        await asyncio.sleep(pauses.pop() if pauses else 0)
+        return plain(self, file, offset, min(size, 10))
+
+    plain = asyncssh.SFTPServer.read
+    monkeypatch.setattr(asyncssh.SFTPServer, "read", slow)
+    (bank.inbox / "a.xml").write_bytes(b"x" * 100)
+    exchange = SftpExchange(bank.access, max_bytes=100)
+    await exchange.names()
+    assert await exchange.read("a.xml") == b"x" * 100
+    pauses.append(9)
+    with pytest.raises(OSError, match="TimeoutError"):
+        await exchange.read("a.xml")
+    await exchange.close()
 
 
 async def test_a_server_with_another_key_gets_nothing(exchange: SftpExchange, bank: Bank) -> None:

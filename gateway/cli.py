@@ -211,6 +211,8 @@ def simulate(
     from gateway.wiring.simulate_tables import tables
 
     set_up_logs("camellia simulate", quiet=True)
+    if html and not (html.parent.is_dir() and not html.is_dir()):
+        raise typer.BadParameter(f"{html} cannot be written: no such folder, or a folder itself")
     try:
         tried = OtherRules(
             band_rates_bps=_numbers(rates),

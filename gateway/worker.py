@@ -278,9 +278,10 @@ class Worker:
     def _reserve(self, place: Place, relayers: Mapping[str, Relayer], signer: reserve.ProofSigner) -> None:
         m = place.municipality
         desk = ChainDesk(m.code, place.contracts, self.parts.outbox, {}, self.parts.clock, relayers)
+        duty = reserve.Duty(place, self.node, desk, signer)
 
         async def prove() -> bool:
-            await reserve.duty(place, self.node, desk, signer)
+            await duty.step()
             return False
 
         self._begin(f"{m.code} reserve", prove, asyncio.Event(), _RESERVE_SECONDS)

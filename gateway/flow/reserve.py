@@ -27,6 +27,7 @@ from gateway.store.settlement_tables import bank_files
 log = structlog.get_logger(__name__)
 
 ANCHOR_RESERVE: Final = "anchor-reserve"
+_ANCHOR_AGAIN: Final = 3600
 _MOST_ITEMS: Final = 100
 """Findings of a kind that a proof names; the sum tells of all."""
 
@@ -160,6 +161,17 @@ async def statements_of(connection: AsyncConnection, currency: str, day: date) -
     return list((await connection.execute(statement.order_by(bank_files.c.bank_code))).all())
 
 
+async def statement_counts(m: Municipality) -> dict[date, int]:
+    """How many final statements there are of each day."""
+    counted = (
+        select(bank_files.c.statement_on, func.count().label("number"))
+        .where(bank_files.c.currency == m.code, bank_files.c.final)
+        .group_by(bank_files.c.statement_on)
+    )
+    async with m.engine.connect() as connection:
+        return {row.statement_on: row.number for row in await connection.execute(counted)}
+
+
 async def supply_at(connection: AsyncConnection, currency: str, block: int) -> int:
     """The supply after a block, by the mirror's issues, burnings and redemptions."""
     return int(await connection.scalar(_SUPPLY, {"currency": currency, "block": block}) or 0)
@@ -286,6 +298,29 @@ async def keep(m: Municipality, desk: Desk, proof: Proof, signer: Signer) -> boo
             amount_won=found.amount_won,
         )
     return True
+
+
+async def anchor_again(m: Municipality, desk: Desk) -> int:
+    """Ask once more, once an hour, for the anchor of each day's latest proof that the chain does not have: it
+    refuses in a city that was not upgraded for one. Returns how many."""
+    now = m.clock.now()
+    newest = (
+        select(reserve_proofs)
+        .distinct(reserve_proofs.c.day)
+        .where(reserve_proofs.c.currency == m.code)
+        .order_by(reserve_proofs.c.day, reserve_proofs.c.version.desc())
+        .subquery()
+    )
+    waiting = select(newest).where(newest.c.anchored_at.is_(None), newest.c.made_at <= now - _ANCHOR_AGAIN)
+    async with m.engine.begin() as connection:
+        rows = (await connection.execute(waiting)).all()
+        for row in rows:
+            number = yyyymmdd_of(row.day)
+            reference = f"{number}-{row.version}-{now // _ANCHOR_AGAIN}"
+            await desk.anchor_reserve(connection, number, row.proof_hash, reference)
+    if rows:
+        desk.committed(connection)
+    return len(rows)
 
 
 async def anchored(connection: AsyncConnection, currency: str, digest: bytes, at: int) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import time
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -30,6 +33,8 @@ from gateway.rails.bank.values import BankFileError
 from gateway.wiring.chain_reader import ChainReader
 from gateway.wiring.parts import Place
 
+_FIRST_PAUSE = 10.0
+_LONGEST_PAUSE = 3600.0
 DUE_HOUR = 9
 """When a day's statements must be here, KST, the day after; then a missing one is a finding (V-2)."""
 
@@ -76,24 +81,48 @@ class ProofSigner:
         return signed.r + signed.s.to_bytes(32, "big") + bytes([27 + signed.recovery_bit])
 
 
-async def duty(place: Place, node: Node, desk: Desk, signer: ProofSigner) -> bool:
-    """Prove every day that is not proved; a day whose statements are not here yet, once they are due. Whether
-    anything new was found."""
-    m = place.municipality
-    first = await reserve.first_day(m)
-    if first is None:
-        return False
-    done = False
-    for day in await reserve.unproved(m, first):
-        try:
-            proof = await prove(place, node, day)
-        except Unavailable:  # the mirror catches up first
-            break
-        due = start_of_day(day + timedelta(days=1)) + DUE_HOUR * 3600
-        if proof.position is None and m.clock.now() < due:
-            break
-        done = await reserve.keep(m, desk, proof, signer) or done
-    return done
+@dataclass(slots=True)
+class _Tried:
+    """A day that does not hold: the statements that there were, and when it is looked at again."""
+
+    statements: int
+    pause: float
+    again_at: float
+
+
+class Duty:
+    """Proves the days of one city."""
+
+    def __init__(self, place: Place, node: Node, desk: Desk, signer: ProofSigner) -> None:
+        self._place, self._node, self._desk, self._signer = place, node, desk, signer
+        self._tried: dict[date, _Tried] = {}
+
+    async def step(self) -> bool:
+        """Prove every day that is not proved; a day whose statements are not here yet, once they are due. One
+        that does not hold is looked at again at growing intervals, at once when a statement comes: a finding
+        may stay for ever, and so would all days behind it. Whether anything new was found."""
+        m = self._place.municipality
+        await reserve.anchor_again(m, self._desk)
+        first = await reserve.first_day(m)
+        if first is None:
+            return False
+        done = False
+        counts = await reserve.statement_counts(m)
+        for day in await reserve.unproved(m, first):
+            tried = self._tried.get(day)
+            if tried and tried.statements == counts.get(day, 0) and time.monotonic() < tried.again_at:
+                continue
+            try:
+                proof = await prove(self._place, self._node, day)
+            except Unavailable:  # the mirror catches up first
+                break
+            due = start_of_day(day + timedelta(days=1)) + DUE_HOUR * 3600
+            if proof.position is None and m.clock.now() < due:
+                break
+            done = await reserve.keep(m, self._desk, proof, self._signer) or done
+            pause = min(2 * tried.pause, _LONGEST_PAUSE) if tried else _FIRST_PAUSE
+            self._tried[day] = _Tried(counts.get(day, 0), pause, time.monotonic() + pause)
+        return done
 
 
 async def prove(place: Place, node: Node, day: date) -> Proof:
@@ -159,7 +188,7 @@ async def _accounts(
     accounts, findings = [], []
     for row in await reserve.statements_of(connection, m.code, day):
         try:
-            (statement,) = camt053.parse(row.content)
+            (statement,) = await asyncio.to_thread(camt053.parse, row.content)
         except BankFileError:
             statement = None
         digest = hashlib.sha256(row.content).digest()
@@ -217,7 +246,8 @@ async def _supply(place: Place, node: Node, connection: AsyncConnection, head: i
     supply = await ChainReader(node, place.contracts, head).one("LocalCurrency", "totalSupply")
     if counted == supply:
         return []
-    return [Finding(FindingKind.SUPPLY_DIFFERS, f"the supply at block {head}", supply - counted)]
+    # Without the block: a finding that is the same must read the same, or each look makes another proof.
+    return [Finding(FindingKind.SUPPLY_DIFFERS, "the supply on chain", supply - counted)]
 
 
 async def _opening(connection: AsyncConnection, currency: str, first: date) -> int:

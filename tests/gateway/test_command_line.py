@@ -43,3 +43,10 @@ def test_an_audit_without_a_statement_does_not_say_that_it_agrees():
     check.unmade = ""
     check.same("an account", 1, 2)
     assert check.found == "1"
+
+
+@pytest.mark.parametrize("place", ["missing/page.html", "."])
+def test_a_page_that_cannot_be_written_is_told_before_anything_is_replayed(tmp_path: Path, place: str):
+    done = camellia(tmp_path, "simulate", "--html", str(tmp_path / place))
+    assert done.returncode == 2
+    assert "cannot be written" in done.stderr and "Traceback" not in done.stderr

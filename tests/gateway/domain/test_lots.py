@@ -52,6 +52,9 @@ class Histories(RuleBasedStateMachine):
         self.events: list[Event] = []
         self.redemptions: dict[tuple[int, bytes], int] = {}
         self.paid: dict[tuple[int, int], tuple[int, int]] = {}
+        for citizen in CITIZENS:  # two lots each: with one, there is no order to get wrong
+            for won in (20, 30):
+                self.charge(citizen=citizen, won=won, discount=1)
 
     def _add(self, move: Any) -> None:
         # Several things in a block, several payments in a log: the place decides, not the list.
@@ -172,6 +175,38 @@ def test_more_than_there_is_is_refused() -> None:
     with pytest.raises(LotError):
         lots.put_back((1, 0), 601, 0)
     assert lots.own_won == 400
+
+
+def two_lots() -> Lots:
+    lots = Lots(1)
+    for number, ref in enumerate((b"a" * 32, b"b" * 32), start=1):
+        lots.charge(Charge((number, 0, 0), NOON, ref, 100, 100))
+    return lots
+
+
+def test_a_redemption_is_of_the_lot_that_it_names() -> None:
+    """L-6: a newer one, again under the next number, and under a number that was used the oldest."""
+    lots = two_lots()
+    lots.redeem(30, redemption_ref(b"b" * 32, 1, 0))
+    assert left_of(lots) == {b"a" * 32: 100, b"b" * 32: 70}
+    lots.redeem(20, redemption_ref(b"b" * 32, 1, 1))
+    assert left_of(lots) == {b"a" * 32: 100, b"b" * 32: 50}
+    lots.redeem(10, redemption_ref(b"b" * 32, 1, 0))
+    assert left_of(lots) == {b"a" * 32: 90, b"b" * 32: 50}
+    assert [(lot.redeemed_won, lot.redemptions) for lot in lots.lots] == [(10, 1), (50, 2)]
+
+
+def test_what_comes_home_is_as_if_it_had_not_been_given() -> None:
+    """L-5: also in what is shown of the lot, whose price is of what came (L-7)."""
+    lots, other = two_lots(), Lots(2)
+    other.receive(lots.give(150))
+    assert [(lot.came_won, lot.given_won) for lot in lots.lots] == [(100, 100), (100, 50)]
+    lots.receive(other.give(120))
+    assert [(lot.came_won, lot.given_won, lot.left_won) for lot in lots.lots] == [
+        (100, 0, 100),
+        (100, 30, 70),
+    ]
+    assert [(lot.came_won, lot.given_won) for lot in other.lots] == [(100, 100), (50, 20)]
 
 
 # --- the examples that were worked by hand -----------------------------------------------------

@@ -24,6 +24,7 @@ from gateway.domain.money import format_won
 from scripts.lib import cli, csvfile
 from scripts.lib.delivery import Delivery, write_record
 from scripts.lib.delivery import proofs as read_proofs
+from scripts.lib.deployer import runs_these_sources
 from scripts.lib.errors import CheckFailed, Refusal
 from scripts.lib.municipality import Municipality, parser_arguments
 from scripts.lib.plan import Plan, carry_out, counted
@@ -51,6 +52,8 @@ def _relief(words: tuple[str, ...]) -> None:
     parser.add_argument("--report", help="write what each line came to (default: <file>.report.csv)")
     given = cli.arguments(parser, words)
     city = Municipality.open(given)
+    if not runs_these_sources("Programmes", city.address("Programmes")):
+        raise Refusal(f"Programmes of {city.code} is of another version: run `upgrade change` first")
     totals = live(city, given.programme)
     amounts = tier_amounts(city, given.programme)
     file = csvfile.read(given.file, HEADERS)

@@ -151,17 +151,18 @@ class Deployer:
 
     def _before_handover(self) -> None:
         """Nobody could mend the wiring at once after the handover: look before it."""
-        if problems := list(self._contract_problems()):
+        if problems := list(self.contract_problems()):
             raise CheckFailed("not handed over: " + "; ".join(problems))
 
     def verify(self) -> None:
         """Read code and wiring back. Raises CheckFailed naming everything that is wrong."""
-        problems = [*self._contract_problems(), *self._role_problems()]
+        problems = [*self.contract_problems(), *self._role_problems()]
         problems += [f"{step.name} is not done" for step in self.deployment.steps() if not step.is_done()]
         if problems:
             raise CheckFailed("; ".join(problems))
 
-    def _contract_problems(self) -> Iterator[str]:
+    def contract_problems(self) -> Iterator[str]:
+        """What is wrong with code, proxies and the treasury, read from the chain."""
         code = self.deployment.code
         names = [(PLATFORM, "accessManager"), (PLATFORM, "directory"), (code, "accessManager")]
         for owner, name in [*names, *((code, name) for name in ORDER)]:
@@ -202,6 +203,11 @@ def implementation_of(proxy: str) -> str:
     """The implementation that a proxy runs, from its EIP-1967 slot."""
     word = bytes(web3.eth.get_storage_at(web3.to_checksum_address(proxy), IMPLEMENTATION_SLOT))
     return str(web3.to_checksum_address("0x" + word.rjust(32, b"\0")[-20:].hex()))
+
+
+def runs_these_sources(contract: str, proxy: str) -> bool:
+    """Whether a proxy runs what these sources compile to."""
+    return matches(chain.code(implementation_of(proxy)), compiled(contract))
 
 
 def compiled(contract: str) -> bytes:

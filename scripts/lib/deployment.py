@@ -14,7 +14,7 @@ from gateway.domain.city import City
 from scripts.lib import chain
 from scripts.lib.city import code_bytes32, delay_seconds, gateway_keys
 from scripts.lib.keys import DEPLOYER, TREASURY, Keyring
-from scripts.lib.record import CONTRACTS, PLATFORM, Record
+from scripts.lib.record import CONTRACTS, PLATFORM, Record, plain
 from scripts.lib.roles import (
     FUNCTIONS,
     MODULES,
@@ -39,6 +39,13 @@ CONTRACT_NAMES: Final = {
 RECORD_NAMES: Final = {contract: name for name, contract in CONTRACT_NAMES.items()}
 ORDER: Final = ("participants", "currency", "programmes", "cashback", "settlement", "payments")
 """Each one's constructor names only contracts that stand before it."""
+
+_WORKS_WITH: Final = {
+    "currency": ("participants",),
+    "programmes": ("currency", "participants"),
+    "cashback": ("currency",),
+    "settlement": ("currency", "participants"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +106,7 @@ class Deployment:
 
     def _contracts(self) -> Iterator[Step]:
         yield self._manager(PLATFORM)
-        yield from self._proxy(PLATFORM, "directory", lambda: (), lambda: ())
+        yield from self._proxy(PLATFORM, "directory", lambda: ())
         yield self._manager(self.code)
         city = self.city
         initialize: dict[str, Callable[[], tuple[Any, ...]]] = {
@@ -111,18 +118,14 @@ class Deployment:
             ),
             "payments": lambda: (city.acceptance.mask,),
         }
-        constructors: dict[str, Callable[[], tuple[Any, ...]]] = {
-            "participants": lambda: (),
-            "currency": lambda: self._at("participants"),
-            "programmes": lambda: self._at("currency", "participants"),
-            "cashback": lambda: self._at("currency"),
-            "settlement": lambda: self._at("currency", "participants"),
-            "payments": lambda: (
-                self._at("participants", "currency", "programmes", "cashback", "settlement"),
-            ),
-        }
         for name in ORDER:
-            yield from self._proxy(self.code, name, constructors[name], initialize.get(name, lambda: ()))
+            yield from self._proxy(self.code, name, initialize.get(name, lambda: ()))
+
+    def constructor(self, name: str) -> tuple[Any, ...]:
+        """The arguments of an implementation: which contracts it works with (002)."""
+        if name == "payments":
+            return (self._at("participants", "currency", "programmes", "cashback", "settlement"),)
+        return self._at(*_WORKS_WITH.get(name, ()))
 
     def _manager(self, owner: str) -> Step:
         def make() -> Creation:
@@ -147,20 +150,19 @@ class Deployment:
         self,
         owner: str,
         name: str,
-        constructor: Callable[[], tuple[Any, ...]],
         initialize: Callable[[], tuple[Any, ...]],
     ) -> Iterator[Step]:
         contract = CONTRACT_NAMES[name]
 
         def make_implementation() -> Creation:
-            arguments = constructor()
+            arguments = self.constructor(name)
             return Creation(
                 owner,
                 name,
                 "implementation",
                 contract,
                 arguments,
-                {"constructor": _plain(arguments), "initialize": []},
+                {"constructor": plain(arguments), "initialize": []},
             )
 
         def make_proxy() -> Creation:
@@ -174,7 +176,7 @@ class Deployment:
                 "address",
                 "ERC1967Proxy",
                 (entry["implementation"], data),
-                {"constructor": entry["arguments"]["constructor"], "initialize": _plain(arguments)},
+                {"constructor": entry["arguments"]["constructor"], "initialize": plain(arguments)},
             )
 
         yield Step(
@@ -198,10 +200,10 @@ class Deployment:
 
     def _wiring(self) -> Iterator[Step]:
         yield self._calls(
-            PLATFORM, "functions", "each restricted function to its role", self._functions(PLATFORM)
+            PLATFORM, "functions", "each restricted function to its role", self.functions(PLATFORM)
         )
         yield self._calls(
-            self.code, "functions", "each restricted function to its role", self._functions(self.code)
+            self.code, "functions", "each restricted function to its role", self.functions(self.code)
         )
         yield self._calls(
             self.code, "modules", "modules, platform accounts, the currency of Participants", self._modules
@@ -213,7 +215,7 @@ class Deployment:
             "roles",
             "the deployer may fill the Directory; the platform's roles to their holders",
             self._platform_grants,
-            finished=self._is_handed_over,
+            finished=self.is_handed_over,
         )
         yield Step(
             f"{self.code}/directory",
@@ -242,7 +244,8 @@ class Deployment:
 
         return Step(f"{owner}/{name}", f"{words} ({owner})", is_done, make)
 
-    def _functions(self, owner: str) -> Callable[[], list[str]]:
+    def functions(self, owner: str) -> Callable[[], list[str]]:
+        """Gives the calls of the owner's AccessManager that give each function its role, where missing."""
         names = ("directory",) if owner == PLATFORM else ORDER
 
         def missing() -> list[str]:
@@ -292,7 +295,7 @@ class Deployment:
         def missing() -> list[str]:
             manager = self._manager_at(owner)
             wanted = [(role, role.key) for role in roles]
-            if Role.GATEWAY in roles and not self._is_handed_over(owner):  # afterwards: `roles grant`
+            if Role.GATEWAY in roles and not self.is_handed_over(owner):  # afterwards: `roles grant`
                 wanted += [(Role.GATEWAY, key) for key in gateway_keys(self.city)[1:]]
             calls = []
             for role, key in wanted:
@@ -340,7 +343,7 @@ class Deployment:
 
     def _directory_sender(self) -> str:
         """The deployer on a new platform; the platform's upgrader once it was handed over."""
-        return Role.UPGRADER.key if self._is_handed_over(PLATFORM) else DEPLOYER
+        return Role.UPGRADER.key if self.is_handed_over(PLATFORM) else DEPLOYER
 
     def _make_directory(self) -> Call:
         directory = self.record.address(PLATFORM, "directory")
@@ -354,11 +357,12 @@ class Deployment:
             yield Step(
                 f"{owner}/handover",
                 f"ADMIN to its holder, the deployer's rights away ({owner})",
-                lambda owner=owner: self._is_handed_over(owner),  # type: ignore[misc]
+                lambda owner=owner: self.is_handed_over(owner),  # type: ignore[misc]
                 lambda owner=owner: self._make_handover(owner),  # type: ignore[misc]
             )
 
-    def _is_handed_over(self, owner: str) -> bool:
+    def is_handed_over(self, owner: str) -> bool:
+        """Whether the deployer has no right left."""
         if not self._has_manager(owner):
             return False
         manager = self._manager_at(owner)
@@ -392,8 +396,3 @@ class Deployment:
 
 def _manager_data(function: str, *arguments: Any) -> str:
     return chain.encode("AccessManager", function, arguments)
-
-
-def _plain(arguments: Sequence[Any]) -> list[Any]:
-    """Arguments as JSON holds them."""
-    return [_plain(value) if isinstance(value, tuple | list) else value for value in arguments]

@@ -11,7 +11,7 @@ import fcntl
 import json
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,3 +139,8 @@ class Record:
             except OSError as error:
                 raise Refusal(f"another run is writing {self.path}") from error
             yield
+
+
+def plain(arguments: Sequence[Any]) -> list[Any]:
+    """Arguments as JSON holds them."""
+    return [plain(value) if isinstance(value, tuple | list) else value for value in arguments]

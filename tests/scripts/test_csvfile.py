@@ -111,3 +111,24 @@ def test_a_list_of_any_length_fits_the_memory(tmp_path: Path, line: str, told: s
     finally:
         tracemalloc.stop()
     assert peak < 400 * MOST_MISTAKES
+
+
+def test_ids_and_amounts_at_their_bounds(tmp_path: Path):
+    """Digits of other scripts are no numbers; neither is one beyond the last citizen a citizen."""
+    rows = (
+        "40,1",
+        "41,1",
+        "0,1",
+        "\u0663,1",
+        "3,\u0665",
+        "\uff14,1",
+        "5,4294967295",
+        "6,4294967296",
+        "8,1",
+        "8,1",
+    )
+    path = tmp_path / "list.csv"
+    path.write_text("participant,amount\n" + "\n".join(rows) + "\n", encoding="utf-8")
+    lines, mistakes = lines_of(csvfile.read(str(path), HEADERS), (), 40)
+    assert [(line.citizen, line.won) for line in lines] == [(40, 1), (5, 4294967295)]
+    assert sorted(mistake.line for mistake in mistakes) == [3, 4, 5, 6, 7, 9, 10, 11]

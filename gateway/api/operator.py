@@ -177,7 +177,9 @@ async def list_bank_files(
     responses=documented("unauthenticated", "not-allowed", "conflict"),
     summary="Have a file that was set aside tried again, or put it away",
 )
-async def decide_bank_file(city: access.City, file: int, body: schemas.DecideBankFile) -> Response:
+async def decide_bank_file(
+    city: access.City, file: Annotated[int, Path(ge=1, lt=2**63)], body: schemas.DecideBankFile
+) -> Response:
     """Tried again within seconds: it is then `released`, or `quarantined` with the reason of now (B-6)."""
     await bank_inbox.decide(city, file, release=body.release, note=body.note)
     return Response(status_code=202)

@@ -82,7 +82,10 @@ class DecideBankFile(Body):
     note: Annotated[
         str,
         Field(
-            min_length=1, max_length=500, examples=["The bank sent it again by mistake; asked by telephone."]
+            min_length=1,
+            max_length=500,
+            pattern=r"^[^\x00]+$",
+            examples=["The bank sent it again by mistake; asked by telephone."],
         ),
     ]
 

@@ -194,4 +194,6 @@ class Claims(BaseModel):
 class SettleClaim(Body):
     """How the claim was paid, in the operator's words."""
 
-    note: Annotated[str, Field(min_length=1, max_length=200, examples=["paid out of the reserve"])]
+    note: Annotated[
+        str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]+$", examples=["paid out of the reserve"])
+    ]

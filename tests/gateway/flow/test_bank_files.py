@@ -159,6 +159,10 @@ def test_only_the_operator_sees_what_banks_sent(own_city: World) -> None:
         assert person.get("operator/bank-files").status_code in (401, 403)
         body = {"release": True, "note": "mine"}
         assert person.post("operator/bank-files/1/decision", body).status_code in (401, 403)
+    for number, note in ((2**63, "too large"), (0, "none"), (1, "no\0text"), (1, "")):
+        asked = {"release": True, "note": note}
+        answer = own_city.operator.post(f"operator/bank-files/{number}/decision", asked)
+        assert answer.status_code == 422, (number, note)
 
 
 def test_what_was_set_aside_is_kept_sealed(own_city: World) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import ColumnElement, Row, select, text
 
 from gateway.flow.municipality import Municipality
 from gateway.store.settlement_tables import cycle_lines, cycles
@@ -65,38 +66,24 @@ async def said_otherwise(
 ) -> tuple[str, str] | None:
     """A payout whose end the bank told before, and told otherwise: its reference and what it was. The first
     word may have been burnt already, so the second is for a person to look at (B-4)."""
-    told = (
-        select(cycle_lines.c.reference, cycle_lines.c.bank_outcome)
-        .join(
-            cycles,
-            (cycles.c.currency == cycle_lines.c.currency) & (cycles.c.cycle == cycle_lines.c.cycle),
-        )
-        .where(
-            cycles.c.currency == m.code,
-            cycles.c.message_id == message_id,
-            cycle_lines.c.bank_outcome.is_not(None),
-        )
-    )
-    async with m.engine.connect() as connection:
-        for row in await connection.execute(told):
-            if row.reference in words and words[row.reference].outcome != row.bank_outcome:
-                return row.reference, row.bank_outcome
+    for row in await _lines(m, message_id, cycle_lines.c.bank_outcome.is_not(None)):
+        if row.reference in words and words[row.reference].outcome != row.bank_outcome:
+            return row.reference, row.bank_outcome
     return None
 
 
 async def references_of(m: Municipality, message_id: str) -> list[str]:
     """The payout references of a file; empty when it is not ours, or is not with the bank yet (B-5)."""
+    return [row.reference for row in await _lines(m, message_id, cycles.c.state.in_(_WITH_THE_BANK))]
+
+
+async def _lines(m: Municipality, message_id: str, which: ColumnElement[bool]) -> list[Row[Any]]:
+    """Reference and end, as far as it was told, of the payouts of a file."""
+    statement = (
+        select(cycle_lines.c.reference, cycle_lines.c.bank_outcome)
+        .join(cycles, (cycles.c.currency == cycle_lines.c.currency) & (cycles.c.cycle == cycle_lines.c.cycle))
+        .where(cycles.c.currency == m.code, cycles.c.message_id == message_id, which)
+    )
     async with m.engine.connect() as connection:
-        found = await connection.scalars(
-            select(cycle_lines.c.reference)
-            .join(
-                cycles,
-                (cycles.c.currency == cycle_lines.c.currency) & (cycles.c.cycle == cycle_lines.c.cycle),
-            )
-            .where(
-                cycles.c.currency == m.code,
-                cycles.c.message_id == message_id,
-                cycles.c.state.in_(_WITH_THE_BANK),
-            )
-        )
-        return list(found)
+        rows: Any = (await connection.execute(statement)).all()
+    return list(rows)

@@ -59,12 +59,17 @@ def own_city(tmp_path_factory: pytest.TempPathFactory):
         yield world
 
 
-@pytest.fixture(scope="module")
-def scene(own_city: World) -> tuple[list[Citizen], Shop]:
-    citizens = [own_city.join() for _ in range(4)]
+def people(city: World) -> tuple[list[Citizen], Shop]:
+    """Four citizens with money, and a shop."""
+    citizens = [city.join() for _ in range(4)]
     for citizen in citizens:
         citizen.charge(500_000)
-    return citizens, own_city.shop()
+    return citizens, city.shop()
+
+
+@pytest.fixture(scope="module")
+def scene(own_city: World) -> tuple[list[Citizen], Shop]:
+    return people(own_city)
 
 
 def kill(city: World, *names: str) -> None:

@@ -16,7 +16,7 @@ from functools import partial
 import pytest
 
 from gateway.chain.accounts import role_address
-from tests.gateway.flow.test_restart import Customers, accepted_on_chain, kill, undecided
+from tests.gateway.flow.test_restart import Customers, accepted_on_chain, kill, people, undecided
 from tests.gateway.world import ROOT, Citizen, Shop, World, make_world, until
 
 ACCOUNTS = ("gateway", "gateway-2")
@@ -45,10 +45,7 @@ def own_city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture(scope="module")
 def scene(own_city: World) -> tuple[list[Citizen], Shop]:
-    citizens = [own_city.join() for _ in range(4)]
-    for citizen in citizens:
-        citizen.charge(500_000)
-    return citizens, own_city.shop()
+    return people(own_city)
 
 
 def batches_by(city: World) -> dict[str, int]:

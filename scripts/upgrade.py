@@ -11,6 +11,9 @@ meanwhile; start the gateway of the new version when it is done.
 
 from __future__ import annotations
 
+import argparse
+from typing import Final
+
 from rich.table import Table
 
 from scripts.lib import chain, cli
@@ -19,9 +22,12 @@ from scripts.lib.delays import Delayed
 from scripts.lib.deployer import Deployer
 from scripts.lib.deployment import CONTRACT_NAMES
 from scripts.lib.errors import CheckFailed, Refusal, Waiting
-from scripts.lib.municipality import Municipality, parser_arguments
+from scripts.lib.municipality import Municipality
 from scripts.lib.plan import Plan, Send, carry_out
+from scripts.lib.roles import Role
 from scripts.lib.upgrade import Upgrade
+
+SIGNERS: Final = (Role.ADMIN, Role.UPGRADER)
 
 
 def main(*words: str) -> None:
@@ -35,19 +41,16 @@ def change(*words: str) -> None:
 
 
 def _show(words: tuple[str, ...]) -> None:
-    parser = cli.parser("upgrade main", "Shows which contracts and roles are not those of these sources.")
-    parser_arguments(parser)
-    city = Municipality.open(cli.arguments(parser, words))
-    _print(_open(city))
+    parser = _parser("upgrade main", "Shows which contracts and roles are not those of these sources.")
+    given = cli.arguments(parser, words)
+    _print(_open(Municipality.open(given), given))
 
 
 def _change(words: tuple[str, ...]) -> None:
-    parser = cli.parser("upgrade change", "Brings a running city to these sources.")
-    parser_arguments(parser)
-    given = cli.arguments(parser, words)
+    given = cli.arguments(_parser("upgrade change", "Brings a running city to these sources."), words)
     city = Municipality.open(given)
     with city.record.locked():
-        upgrade = _open(city)
+        upgrade = _open(city, given)
         upgrade.settle()
         _print(upgrade)
         deployer = Deployer(upgrade)
@@ -82,9 +85,18 @@ def _bring_forward(city: Municipality, upgrade: Upgrade, yes: bool) -> list[int]
     return [max(0, operation.seconds_left()) for operation in left]
 
 
-def _open(city: Municipality) -> Upgrade:
+def _parser(name: str, words: str) -> argparse.ArgumentParser:
+    parser = cli.parser(name, words)
+    parser.add_argument("--city", help="the municipality's code (default: the chain's only one)")
+    for role in SIGNERS:
+        parser.add_argument(f"--{role.key}-key", default=role.key, help=f"another key that holds {role.name}")
+    return parser
+
+
+def _open(city: Municipality, given: argparse.Namespace) -> Upgrade:
     """Raises Refusal for a city whose deployment is not finished: that is `deploy`'s to do."""
-    upgrade = Upgrade(city_file.load(city.code), city.keys, city.record)
+    signers = {role: getattr(given, f"{role.key}_key") for role in SIGNERS}
+    upgrade = Upgrade(city_file.load(city.code), city.keys, city.record, signers)
     if not upgrade.is_handed_over(city.code):
         raise Refusal(f"the deployment of {city.code} is not finished: run deploy")
     return upgrade

@@ -7,15 +7,17 @@ where they are: the proxies keep them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from gateway.domain.city import City
 from scripts.lib import chain
 from scripts.lib.delays import Delayed
 from scripts.lib.deployer import compiled, implementation_of, matches, runs_these_sources
 from scripts.lib.deployment import CONTRACT_NAMES, ORDER, Creation, Deployment, Step
 from scripts.lib.errors import Refusal
-from scripts.lib.record import PLATFORM, plain
+from scripts.lib.keys import Keyring
+from scripts.lib.record import PLATFORM, Record, plain
 from scripts.lib.roles import Role
 
 NEXT = "next"
@@ -25,6 +27,11 @@ NEXT = "next"
 class Upgrade(Deployment):
     """A municipality's way to these sources, and the platform's Directory's. Each part is done when the chain
     says so: running it again sends only what is missing."""
+
+    def __init__(self, city: City, keys: Keyring, record: Record, signers: Mapping[Role, str]) -> None:
+        """`signers`: the keys of ADMIN and UPGRADER, by their names."""
+        super().__init__(city, keys, record)
+        self._signers = signers
 
     def steps(self) -> list[Step]:
         """The implementations to deploy. They do nothing until a proxy runs them, so it needs no role."""
@@ -72,7 +79,8 @@ class Upgrade(Deployment):
 
     def _delayed(self, owner: str, role: Role, words: str, to: str, data: str) -> Delayed:
         manager = chain.contract("AccessManager", self.record.address(owner, "accessManager"))
-        return Delayed(words, manager, role, role.key, self.keys.address(role.key), to, data)
+        signer = self._signers[role]
+        return Delayed(words, manager, role, signer, self.keys.address(signer), to, data)
 
     def _implementation(self, owner: str, name: str) -> Step:
         entry = self._entry(owner, name)
@@ -88,7 +96,7 @@ class Upgrade(Deployment):
             f"{contract} of {owner}: next implementation",
             lambda: NEXT in entry and matches(chain.code(entry[NEXT]), compiled(contract)),
             make,
-            Role.UPGRADER.key,
+            self._signers[Role.UPGRADER],
         )
 
     def _entry(self, owner: str, name: str) -> Any:

@@ -56,8 +56,8 @@ class Desk:
     async def take(self, name: str, raw: bytes) -> str | None:
         """Why a file was set aside; None if it was taken."""
         (self.inbox / name).write_bytes(raw)
-        (receipt,) = await take_in(self.m, self.bank)
-        return receipt.reason
+        receipts = {receipt.name: receipt.reason for receipt in await take_in(self.m, self.bank)}
+        return receipts[name]
 
     async def files(self, state: FileState) -> list[Any]:
         return await bank_inbox.listed(self.m, state, 100)

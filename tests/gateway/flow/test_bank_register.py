@@ -14,6 +14,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.domain.business_days import KST
+from gateway.domain.city import CityAccount
 from gateway.domain.reserve import FindingKind
 from gateway.flow import bank_inbox, reserve
 from gateway.flow.bank_inbox import FileState
@@ -24,6 +25,8 @@ from gateway.rails.bank.exchange import FolderExchange
 from gateway.store import chain_tables as mirror
 from gateway.store.people_tables import deposits
 from gateway.store.settlement_tables import bank_files, cycle_lines, cycles
+from gateway.store.settlement_tables import bank_inbox as bank_inbox_table
+from gateway.wiring.bank import CityBank
 from gateway.wiring.bank_inbox import take_in
 from tests.gateway.flow.bank_desk import CITY, FIRST, Desk, notice, statement
 from tests.gateway.rails.bank import messages
@@ -164,6 +167,42 @@ async def test_what_a_file_says_of_people_is_in_no_reason(desk: Desk) -> None:
     amount = notice(2).replace(b">500000<", "길동'is not".encode().join((b">", b"<")))
     reason = str(await desk.take("2.xml", amount))
     assert "breaks the schema" in reason and "길동" not in reason
+
+
+async def test_a_statement_made_in_its_day_is_kept_and_opens_nothing(desk: Desk) -> None:
+    """B-5: it may be as wrong as its day is unfinished; two in a file are not agreed (B-3)."""
+    tuesday = date.fromordinal(FIRST.toordinal() + 1)
+    early = statement(FIRST, 5, 5).replace(f"{tuesday}T01".encode(), f"{FIRST}T18".encode())
+    assert await desk.take("early.xml", early) is None
+    assert await reserve.first_day(desk.m) is None
+    both = statement(FIRST, 0, 0)
+    one = both[both.index(b"<Stmt>") : both.index(b"</Stmt>") + 7]
+    assert "2 statements in a file" in str(await desk.take("two.xml", both.replace(one, one + one)))
+    assert await desk.take("one.xml", statement(FIRST, 0, 0).replace(b"<MsgId>S-", b"<MsgId>T-")) is None
+    assert await reserve.first_day(desk.m) == FIRST
+
+
+async def test_a_report_of_another_bank_or_on_no_order_of_ours(desk: Desk) -> None:
+    """B-1, B-3."""
+    raw = messages.pain002(messages.transaction(desk.bank.merchant_reference(20260921, 1), "ACSC"))
+    assert "which is not ours" in str(await desk.take("1.xml", raw))
+    other = CityAccount(bank_code="011", number="301-0001", holder="city")
+    desk.bank = CityBank(CITY, other, desk.bank.exchange)
+    assert "pays none" in str(await desk.take("2.xml", raw))
+
+
+async def test_what_was_set_aside_is_sealed_and_what_was_not_read_is_not_tried(desk: Desk) -> None:
+    """B-6."""
+    (desk.inbox / "link.xml").symlink_to("/etc/passwd")
+    await desk.take("broken.xml", notice(1)[:-20])
+    broken, link = sorted(await desk.files(FileState.QUARANTINED), key=lambda file: file.name)
+    with pytest.raises(Conflict, match="could not be read"):
+        await bank_inbox.decide(desk.m, link.serial, release=True, note="look")
+    async with desk.m.engine.connect() as connection:
+        (kept,) = (await connection.scalars(select(bank_inbox_table.c.content).where(
+            bank_inbox_table.c.serial == broken.serial))).all()  # fmt: skip
+    assert b"Document" not in kept
+    assert desk.m.sealer.open(kept, bank_inbox.CONTENT) == notice(1)[:-20]
 
 
 async def test_a_payout_that_ended_does_not_end_otherwise(desk: Desk) -> None:

@@ -10,10 +10,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from gateway.domain.calendar import start_of_day
 from gateway.domain.reserve import Finding, FindingKind, Position, Proof, proof_hash
 from gateway.flow import reserve
+from gateway.rails.bank.camt054 import deposit_key
+from gateway.store import chain_tables as mirror
+from gateway.store.people_tables import deposits
 from gateway.wiring import reserve as wiring
 from gateway.wiring.chain_reader import ChainReader
 from tests.gateway.flow.bank_desk import FIRST, Desk, statement
@@ -44,7 +49,7 @@ class Signer:
 @pytest.fixture
 def desk(database: AsyncEngine, tmp_path: Path) -> Desk:
     made = Desk(database, tmp_path)
-    made.m.clock.seconds = reserve.start_of_day(date(2026, 9, 22)) + 10 * 3600  # type: ignore[attr-defined]
+    made.m.clock.seconds = start_of_day(date(2026, 9, 22)) + 10 * 3600  # type: ignore[attr-defined]
     return made
 
 
@@ -134,3 +139,50 @@ async def test_a_supply_that_differs_reads_the_same_at_every_block(
     found = [await wiring._supply(place, nothing, nothing, head) for head in (7, 8)]
     assert found[0] == found[1] != []
     assert found[0][0].amount_won == 5
+
+
+async def test_what_was_before_the_first_statement_is_carried(desk: Desk) -> None:
+    """V-1, V-3: issues, burnings and deposits of before are no findings; what is redeemed is burnt; a payout
+    that left though the chain gave it back is one; what comes later does not count yet."""
+    later = date.fromordinal(FIRST.toordinal() + 1)
+    code = desk.m.code
+    async with desk.m.engine.begin() as connection:
+
+        async def issued(reference: str, amount: int, block: int) -> None:
+            row = {"deposit_ref": deposit_key("032", reference), "amount": amount, "since_block": block}
+            await connection.execute(
+                insert(mirror.deposits).values(currency=code, issued_at=0, tx_hash=b"", **row)
+            )
+
+        async def settled(merchant: int, amount: int, status: int, block: int) -> None:
+            row = {"merchant": merchant, "amount": amount, "status": status, "since_block": block}
+            await connection.execute(insert(mirror.lines).values(currency=code, cycle=20260921, **row))
+
+        def line(reference: str, kind: str, amount: int, merchant: int | None = None) -> dict[str, Any]:
+            return {"reference": reference, "kind": kind, "amount": amount, "deposit_key": None,
+                    "cycle": 20260921 if merchant else None, "merchant": merchant}  # fmt: skip
+
+        await issued("before", 500, 3)
+        await settled(1, 100, 2, 3)
+        await issued("on its way", 40, 8)
+        known = {"deposit_key": deposit_key("032", "on its way"), "deposit_ref": "on its way", "amount": 40}
+        times = {"booked_at": start_of_day(FIRST) - 1, "received_at": 0}
+        row = {
+            "bank_code": "032",
+            "state": "issued",
+            "file": "x",
+            "remittance": b"",
+            "payer": b"",
+            **known,
+            **times,
+        }
+        await connection.execute(insert(deposits).values(currency=code, **row))
+        burnt = {"redemption_ref": b"r" * 32, "holder": b"", "amount": 30, "redeemed_at": 0, "since_block": 9}
+        await connection.execute(insert(mirror.redemptions).values(currency=code, **burnt))
+        await settled(2, 70, 3, 9)
+        await reserve.enter(connection, code, "032", FIRST, [line("P-2", "payout", -70, 2)])
+        await reserve.enter(connection, code, "032", later, [line("I-9", "interest", 9)])
+        span = reserve.Span(first=FIRST, from_block=5, block=10)
+        position, findings = await reserve.look(desk.m, connection, FIRST, span, 700)
+    assert (position.supply_won, position.carried_won, position.interest_won) == (410, 300, 0)
+    assert [(f.kind, f.amount_won) for f in findings] == [(FindingKind.PAYOUT_WITHOUT_BURN, 70)]

@@ -35,9 +35,7 @@ log = structlog.get_logger(__name__)
 
 OnMined = Callable[[AsyncConnection, Sequence[tuple["OutboxEntry", Mined]]], Awaitable[None]]
 
-_IDLE_SECONDS: Final = 1.0
-"""Between looks while nothing is open. A city has a relayer a role, most of them idle most of the time; a
-repair waits for each of them to yield (`locks.whole_chain`), which bounds this."""
+_IDLE_SECONDS: Final = 1.0  # between looks; a repair waits so long for each (`locks.whole_chain`)
 _REFUSED_SECONDS: Final = 0.5
 _AGAIN_SECONDS: Final = 5.0
 _NOTE_SECONDS: Final = 1.0
@@ -391,8 +389,7 @@ class Relayer:
 
     async def _note_waiting(self) -> None:
         """Write down what the node has taken and not mined for a while, for whoever looks."""
-        now = asyncio.get_running_loop().time()
-        late = now - _NOTE_SECONDS
+        late = (now := asyncio.get_running_loop().time()) - _NOTE_SECONDS
         ids = [e.id for e in self._open.values() if e.state == "stored" and self._sent.get(e.id, now) < late]
         if not ids:
             return

@@ -20,7 +20,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import asyncpg
@@ -34,6 +33,7 @@ from gateway.domain.participants import business_number_check_digit
 from gateway.engine import Engines
 from gateway.engine.anvil import CHAIN_ID
 from gateway.wiring.chain_reader import ChainReader
+from tests.gateway.deployed import Deployed
 
 ROOT = Path(__file__).resolve().parents[2]
 CITY = "dongbaek"
@@ -376,33 +376,6 @@ class World:
         self.bank_post("transfers", {"from": account, "amount_won": amount_won, "remittance": remittance})
 
 
-class Deployed:
-    """A city with its contracts deployed and nobody in it, stopped: what a session's later cities begin
-    with, since deploying takes most of a city's start. The first one begins with nothing."""
-
-    def __init__(self) -> None:
-        self._asked = 0
-        self._made: TemporaryDirectory[str] | None = None
-
-    def give(self, state: Path) -> None:
-        """Put a copy of it where a city is about to start, unless that one has a state already."""
-        if state.exists():
-            return
-        self._asked += 1
-        if self._asked == 1:
-            return
-        if self._made is None:
-            self._made = TemporaryDirectory(prefix="camellia-deployed-")
-            first = make_world(Path(self._made.name))
-            first.up()
-            first.camellia("down")
-        # As the owner has it: the database's folder is not ours.
-        subprocess.run(["cp", "-a", Path(self._made.name) / "state", state], check=True)
-
-
-_deployed = Deployed()
-
-
 def make_world(folder: Path) -> World:
     """A city in a folder, not started."""
     env = {
@@ -412,6 +385,9 @@ def make_world(folder: Path) -> World:
         "PYTHONPATH": str(ROOT),
     }
     return World(folder / "state", env)
+
+
+_deployed = Deployed(make_world)
 
 
 _shared: list[World] = []

@@ -14,8 +14,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -34,6 +33,7 @@ from gateway.engine import Engines
 from gateway.engine.anvil import CHAIN_ID
 from gateway.wiring.chain_reader import ChainReader
 from tests.gateway.deployed import Deployed
+from tests.gateway.threads import run_apart
 
 ROOT = Path(__file__).resolve().parents[2]
 CITY = "dongbaek"
@@ -53,12 +53,6 @@ def until(look: Callable[[], Found | None], seconds: float = 30, what: str = "it
             return found
         time.sleep(0.05)
     raise AssertionError(f"{what} did not happen within {seconds} seconds")
-
-
-def _run(asked: Coroutine[Any, Any, Found]) -> Found:
-    """In a thread of its own: a browser's driver has an event loop in this one."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, asked).result()
 
 
 def new_key() -> str:
@@ -238,7 +232,7 @@ class World:
 
     def on_chain(self, role: str, contract: str, function: str, *values: Any) -> None:
         """Send a transaction with a role's key, and see it succeed."""
-        _run(self._on_chain(role, contract, function, *values))
+        run_apart(self._on_chain(role, contract, function, *values))
 
     def view(self, contract: str, function: str, *values: Any) -> Any:
         """What a view of a contract says now."""
@@ -248,7 +242,7 @@ class World:
                 reader = ChainReader(node, self.contracts, await node.block_number())
                 return await reader.one(contract, function, *values)
 
-        return _run(ask())
+        return run_apart(ask())
 
     def sql(self, statement: str, *values: Any) -> list[dict[str, Any]]:
         """Run a statement on the city's database."""
@@ -260,7 +254,7 @@ class World:
             finally:
                 await connection.close()
 
-        return _run(run())
+        return run_apart(run())
 
     @property
     def rpc_url(self) -> str:

@@ -46,7 +46,8 @@ def test_from_the_application_to_the_first_code(desk: Desk, city: World) -> None
     owner.type("예금주", "김빵집")
     owner.tap("신청하기")
     owner.sees("신청을 받았어요")
-    (row,) = city.sql("SELECT application, category FROM merchants WHERE name = $1", "광안리 빵집")
+    asked = "SELECT application FROM merchants WHERE business_number = $1"
+    (row,) = city.sql(asked, body["business_number"])
     path = f"operator/merchants/{row['application']}/decision"
     decided = city.operator.post(path, {"approve": True, "words": "서류 확인"}).json()
     owner.tap("로그인 화면으로", "link")

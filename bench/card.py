@@ -107,7 +107,9 @@ class System:
         assert load.stdin is not None
         load.stdin.write(json.dumps(job).encode())
         load.stdin.close()
-        time.sleep(1.0 + seconds / 2)
+        while asyncio.run(_scalar(self.database_url, _COUNT[self.name])) < self.approved + CLIENTS:
+            time.sleep(0.05)
+        time.sleep(seconds / 4)
         self.stop()
         assert load.stdout is not None
         told: dict[str, Any] = json.loads(load.stdout.read())

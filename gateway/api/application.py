@@ -37,6 +37,7 @@ from gateway.api import (
 from gateway.api.access import Access
 from gateway.flow.errors import FlowError, Overloaded
 from gateway.web import browser, serving, signing_in
+from gateway.web import office as office_browser
 
 log = structlog.get_logger(__name__)
 
@@ -69,6 +70,7 @@ _ROUTERS: Final = (
     operator.router,
     operator.metrics_router,
     signing_in.router,
+    office_browser.router,
     serving.router,  # last: its paths begin with a variable
 )
 

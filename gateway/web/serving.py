@@ -49,6 +49,8 @@ APPS: Final = {
     for app in (
         App("wallet", "citizen", "지갑", "Wallet", camera=True, installable=True),
         App("merchant", "merchant", "가맹점", "Merchant", camera=True, installable=True),
+        App("city", "city", "시 업무", "City office"),
+        App("public", "public", "공개", "Public", camera=True),
     )
 }
 """By the part of the address that names them; docs/pages.md tells how to add one."""

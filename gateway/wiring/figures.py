@@ -35,5 +35,5 @@ class Summing:
         await figure_days.sum_up(self._m)
         ended = time.monotonic()
         self._summed, self._anyway = place, ended + _ANYWAY_SECONDS
-        self._not_before = ended + _REST * (ended - began)
+        self._not_before = ended + min(_REST * (ended - began), _ANYWAY_SECONDS / 6)
         return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -89,10 +90,15 @@ def literals(schema: type[BaseModel], field: str) -> set[str]:
 def test_vendored_modules_are_the_packages_own() -> None:
     """What is served is byte for byte what the pinned npm package holds."""
     pinned = json.loads((ROOT / "package.json").read_text())["devDependencies"]
-    for folder in sorted((FOLDER / "vendor").iterdir()):
-        assert folder.name in pinned
-        for path in folder.iterdir():
-            assert path.read_bytes() == (ROOT / "node_modules" / folder.name / path.name).read_bytes(), path
+    for path in filter(Path.is_file, sorted((FOLDER / "vendor").rglob("*"))):
+        name = path.parent.relative_to(FOLDER / "vendor").as_posix()
+        assert name in pinned
+        (own,) = [
+            found
+            for folder in ("", "dist")
+            if (found := ROOT / "node_modules" / name / folder / path.name).is_file()
+        ]
+        assert path.read_bytes() == own.read_bytes(), path
 
 
 @pytest.mark.parametrize("app", APPS)

@@ -19,6 +19,7 @@ PUBLIC = {
     ("post", "/v1/{currency}/browser/merchant"),
     ("post", "/v1/{currency}/merchants"),
     ("get", "/v1/{currency}/batches/{batch}"),
+    ("post", "/v1/{currency}/browser/office"),
     ("get", "/v1/{currency}/figures/{figure}"),
     ("get", "/v1/{currency}/rules"),
     ("get", "/v1/{currency}/reserve"),

@@ -35,7 +35,7 @@ def test_figures_follow_what_happens_and_name_nobody(city: World, office: Office
 
     before = paid_in(4)
     assert citizen.pay(shop.qr(), 12_300).json()["state"] == "confirmed"
-    until(lambda: paid_in(4) == before + 12_300 or None, what="the figure")
+    until(lambda: paid_in(4) == before + 12_300 or None, seconds=120, what="the figure")
     for figure in FIGURES:
         told = office.viewer.get(f"figures/{figure}").json()
         plain = office.viewer.get(f"figures/{figure}", format="csv")

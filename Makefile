@@ -80,6 +80,10 @@ test-deep: compile ## Stateful tests of contracts and of lots (C3), at length
 	CAMELLIA_DEEP=1 $(PYTEST) --noconftest tests/contracts/stateful -m stateful
 	CAMELLIA_DEEP=1 $(PYTEST) tests/gateway/domain/test_lots.py
 
+.PHONY: test-month
+test-month: setup compile ## Settlement day by day over February 2027 (D4); `make test` plays the days around Seollal
+	CAMELLIA_MONTH=1 $(PYTEST) tests/gateway/flow/test_month.py
+
 gas: compile ## Measure gas and write docs/gas.md
 	CAMELLIA_WRITE=1 $(PYTEST) tests/gas
 
@@ -120,7 +124,7 @@ when = @if [ -d $(1) ]; then echo '$(2)'; $(2); else echo 'nothing in $(1) yet';
 # --- measuring -------------------------------------------------------------------------------------------
 
 # Options of a benchmark: make bench-qr BENCH="--rounds 1 --seconds 3"
-.PHONY: fuzz-cards chaos bench-card bench-qr bench-growth bench-flood bench-memory bench-shares bench-limits bench-simulate bench-relief bench-pages bench-docs
+.PHONY: fuzz-cards chaos bench-card bench-qr bench-growth bench-flood bench-memory bench-shares bench-limits bench-simulate bench-relief bench-settle bench-pages bench-docs
 bench-qr: setup compile ## QR payments beside a web3.py gateway and raw transfers; BENCH="--rounds 1" for less
 	$(VENV)/python -m bench.qr $(BENCH)
 
@@ -156,6 +160,9 @@ bench-relief: setup compile ## Relief for 870,000 from list to wallet, beside an
 
 bench-pages: setup compile browser ## The wallet's first visit on a slow phone (E4)
 	$(VENV)/python -m bench.pages
+
+bench-settle: setup compile ## 1,000,000 payments at 100,000 shops, from cycle close to bank file (D3); half an hour
+	$(VENV)/python -m bench.settle $(BENCH)
 
 bench-docs: setup ## Put the figures of bench/results into docs/performance.md
 	$(VENV)/python -m bench.tables

@@ -59,6 +59,8 @@ def tables(results: Mapping[str, Mapping[str, Any]]) -> str:
             _table(("a quiet city", "a second", "p50", "p99"), rows),
             _ratios(shares),
         ]
+    if settle := results.get("settle"):
+        parts += ["### Settlement", _head(settle), _settled(settle["ours"]), _ratios(settle)]
     return "\n\n".join(parts) if parts else "No results yet."
 
 
@@ -77,6 +79,18 @@ def _head(result: Mapping[str, Any]) -> str:
         f"Commit {result['commit']}, {result['rounds']} rounds, {machine['cpu']}, {machine['cores']} cores, "
         f"{machine['memory_gb']} GB."
     )
+
+
+def _settled(ours: Mapping[str, Any]) -> str:
+    rows = [
+        [
+            f"{told['shops']:,}", f"{told['payments_settled']:,}", told["escrow_transactions"],
+            *(f"{told['seconds'][what]} s" for what in ("escrow", "file", "sent")),
+        ]
+        for told in (ours["half"], ours["all"])
+    ]  # fmt: skip
+    heads = ("shops", "payments", "transactions", "escrow on chain", "file valid", "with the bank")
+    return _table(heads, rows)
 
 
 def _systems(qr: Mapping[str, Any]) -> str:

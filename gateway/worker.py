@@ -53,7 +53,7 @@ _IDLE_SECONDS: Final = 2.0
 _AGAIN_SECONDS: Final = 0.5
 _REGISTER_SECONDS: Final = 10.0
 _BANK_SECONDS: Final = 1.0
-_SCHEDULE_SECONDS: Final = 5.0
+_SCHEDULE_SECONDS: Final = 2.0
 _RESERVE_SECONDS: Final = 10.0
 _CONTACT_SECONDS: Final = 3.0
 _LEFT_SECONDS: Final = 1.0
@@ -121,9 +121,10 @@ class Worker:
         webhooks = WebhookClient(self.parts.clock.now, loopback=settings.webhook_loopback)
         self.stack.push_async_callback(webhooks.close)
         for place in places.values():
-            self._loops(place, relayers, work)
+            taken = asyncio.Event()  # bank files: a statement may be what a proof waits for
+            self._loops(place, relayers, work, taken)
             self._notices(place, webhooks)
-            self._reserve(place, relayers, reserve.ProofSigner(accounts[SETTLER]))
+            self._reserve(place, relayers, reserve.ProofSigner(accounts[SETTLER]), taken)
         # What is here now stays for good: a collection need not walk it while receipts come and go.
         gc.collect()
         gc.freeze()
@@ -219,7 +220,9 @@ class Worker:
         self.stack.push_async_callback(batches.close)
         self._begin(f"{m.code} batches", batches.step, told, _IDLE_SECONDS)
 
-    def _loops(self, place: Place, relayers: Mapping[str, Relayer], work: Outcomes) -> None:
+    def _loops(
+        self, place: Place, relayers: Mapping[str, Relayer], work: Outcomes, taken: asyncio.Event
+    ) -> None:
         m = place.municipality
         desk = ChainDesk(m.code, place.contracts, self.parts.outbox, {}, self.parts.clock, relayers)
 
@@ -235,6 +238,10 @@ class Worker:
             done = False
             for step in (submit.register_merchants, submit.issue, submit.refund):
                 done = await step(m, desk) or done
+            return done
+
+        async def cycles() -> bool:
+            done = False
             for cycle in await settle.unfinished(m):
                 try:
                     done = await settle.advance(m, desk, place.bank, cycle) or done
@@ -261,9 +268,10 @@ class Worker:
             ("citizens", citizens, work.subscribe(m.code), _IDLE_SECONDS),
             ("others", others, work.subscribe(m.code), _IDLE_SECONDS),
             ("cards", cards, work.subscribe(m.code), _IDLE_SECONDS),
+            ("cycles", cycles, work.subscribe(m.code), _IDLE_SECONDS),  # one's file may take seconds
             *(
-                (f"bank {bank.code}", partial(self._bank_files, m, bank), asyncio.Event(), _BANK_SECONDS)
-                for bank in place.banks
+                (f"bank {b.code}", partial(self._bank_files, m, b, taken), asyncio.Event(), _BANK_SECONDS)
+                for b in place.banks
             ),
             ("schedule", schedule, asyncio.Event(), _SCHEDULE_SECONDS),
             ("figures", figures.Summing(m).step, asyncio.Event(), figures.EVERY_SECONDS),
@@ -272,10 +280,18 @@ class Worker:
             self._begin(f"{m.code} {name}", step, event, seconds)
 
     @staticmethod
-    async def _bank_files(m: Municipality, bank: CityBank) -> bool:
-        return bool(await bank_inbox.take_in(m, bank))
+    async def _bank_files(m: Municipality, bank: CityBank, taken: asyncio.Event) -> bool:
+        if receipts := await bank_inbox.take_in(m, bank):
+            taken.set()
+        return bool(receipts)
 
-    def _reserve(self, place: Place, relayers: Mapping[str, Relayer], signer: reserve.ProofSigner) -> None:
+    def _reserve(
+        self,
+        place: Place,
+        relayers: Mapping[str, Relayer],
+        signer: reserve.ProofSigner,
+        taken: asyncio.Event,
+    ) -> None:
         m = place.municipality
         desk = ChainDesk(m.code, place.contracts, self.parts.outbox, {}, self.parts.clock, relayers)
         duty = reserve.Duty(place, self.node, desk, signer)
@@ -284,7 +300,7 @@ class Worker:
             await duty.step()
             return False
 
-        self._begin(f"{m.code} reserve", prove, asyncio.Event(), _RESERVE_SECONDS)
+        self._begin(f"{m.code} reserve", prove, taken, _RESERVE_SECONDS)
 
     def _notices(self, place: Place, webhooks: WebhookClient) -> None:
         m = place.municipality

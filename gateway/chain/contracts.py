@@ -15,12 +15,11 @@ from typing import Any, Final
 
 from gateway.chain.abi import ABI_FOLDER, Abi, load_abi
 from gateway.chain.errors import DeploymentError
+from gateway.chain.escrow import MAX_GAS as MAX_GAS
+from gateway.chain.escrow import escrow_gas
 from gateway.chain.shapes import NewCitizen, NewMerchant, RefundCall
 from gateway.domain.order import ORDER_BYTES, BatchOrder, CardConsent, SigningDomain
 from gateway.domain.signature import CompactSignature
-
-MAX_GAS: Final = 16_000_000
-"""A transaction stays under this (design)."""
 
 DEPLOYMENTS: Final = Path(__file__).resolve().parents[2] / "deployments"
 NAMES: Final = (
@@ -221,7 +220,8 @@ class CityContracts:
     def escrow(self, cycle: int, merchants: Sequence[int]) -> Call:
         """SETTLER. Moves merchants' balances into escrow, once a merchant and cycle (S-1)."""
         data = self._settlement["escrow"].calldata(cycle, merchants)
-        return Call(self.at.settlement, data, bounded(150_000 + 110_000 * len(merchants)))
+        most = escrow_gas([(merchant, True) for merchant in merchants])
+        return Call(self.at.settlement, data, bounded(most))
 
     def anchor_file(self, cycle: int, file_hash: bytes, total: int) -> Call:
         """SETTLER. A bank file's hash and its total in won (S-2)."""
@@ -236,7 +236,7 @@ class CityContracts:
     def mark_paid(self, cycle: int, statement_hash: bytes, merchants: Sequence[int]) -> Call:
         """SETTLER. Burns the lines that the bank has paid (S-3)."""
         data = self._settlement["markPaid"].calldata(cycle, statement_hash, merchants)
-        return Call(self.at.settlement, data, bounded(250_000 + 30_000 * len(merchants)))
+        return Call(self.at.settlement, data, bounded(250_000 + 10_000 * len(merchants)))
 
     def mark_returned(self, cycle: int, statement_hash: bytes, merchants: Sequence[int]) -> Call:
         """SETTLER. Gives back the lines that the bank returned (S-3)."""

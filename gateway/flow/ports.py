@@ -177,6 +177,9 @@ class Desk(Protocol):
     ) -> None:
         """GATEWAY: a citizen's signed daily card limit (P-4)."""
 
+    def escrow_parts(self, merchants: Sequence[tuple[int, bool]]) -> list[list[int]]:
+        """Merchants in the order of ids, each with whether it owes the float, in parts for `escrow`."""
+
     async def escrow(
         self, connection: AsyncConnection, cycle: int, merchants: Sequence[int], reference: str
     ) -> None:
@@ -208,3 +211,6 @@ class Desk(Protocol):
 
     async def sent(self, connection: AsyncConnection, kind: str, reference: str) -> Sent | None:
         """What became of a transaction; None if it was never asked for."""
+
+    async def sent_all(self, connection: AsyncConnection, kind: str, prefix: str) -> dict[str, Sent]:
+        """What became of the transactions whose references begin so, by reference."""

@@ -37,7 +37,7 @@ _SUPPLY: Final = text("""
     SELECT COALESCE((SELECT sum(amount) FROM mirror_deposit
                      WHERE currency = :currency AND since_block <= :block), 0)
          - COALESCE((SELECT sum(amount) FROM mirror_line
-                     WHERE currency = :currency AND status = 2 AND since_block <= :block), 0)
+                     WHERE currency = :currency AND status = 2 AND ended_block <= :block), 0)
          - COALESCE((SELECT sum(amount) FROM mirror_redemption
                      WHERE currency = :currency AND since_block <= :block), 0)""")
 _UNISSUED: Final = text("""
@@ -47,7 +47,7 @@ _UNISSUED: Final = text("""
                       AND d.deposit_ref = e.deposit_key AND d.since_block <= :block)""")
 _IN_TRANSIT: Final = text("""
     SELECT COALESCE(sum(l.amount), 0) FROM mirror_line l
-    WHERE l.currency = :currency AND NOT (l.status = 2 AND l.since_block <= :block)
+    WHERE l.currency = :currency AND NOT (l.status = 2 AND l.ended_block <= :block)
       AND EXISTS (SELECT FROM statement_entries e
                   WHERE e.currency = l.currency AND e.cycle = l.cycle AND e.merchant = l.merchant
                     AND e.kind = 'payout' AND e.day <= :day AND e.amount = -l.amount)""")
@@ -79,12 +79,12 @@ _FINDINGS: Final[Mapping[FindingKind, Any]] = {
         LEFT JOIN mirror_line l
           ON l.currency = e.currency AND l.cycle = e.cycle AND l.merchant = e.merchant
         WHERE (e.nth > 1 OR l.amount IS NULL OR l.amount <> -e.amount OR l.status = 3
-               OR (e.day <= :grace AND NOT (l.status = 2 AND l.since_block <= :block)))
+               OR (e.day <= :grace AND NOT (l.status = 2 AND l.ended_block <= :block)))
         ORDER BY item LIMIT :most"""),
     FindingKind.BURN_WITHOUT_PAYOUT: text("""
         SELECT 'cycle ' || l.cycle || ', merchant ' || l.merchant AS item, l.amount FROM mirror_line l
         WHERE l.currency = :currency AND l.status = 2
-          AND l.since_block > :from_block AND l.since_block <= :block
+          AND l.ended_block > :from_block AND l.ended_block <= :block
           AND NOT EXISTS (SELECT FROM statement_entries e WHERE e.currency = l.currency
                           AND e.cycle = l.cycle AND e.merchant = l.merchant AND e.day <= :day)
         ORDER BY l.cycle, l.merchant LIMIT :most"""),

@@ -7,25 +7,29 @@ stopped anywhere. What was escrowed is read from the chain's own events (S-1), n
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.business_days import KST
 from gateway.domain.settlement import cycle_id
-from gateway.flow import settle_escrow
+from gateway.flow import settle_escrow, settle_lines
 from gateway.flow.errors import Conflict
 from gateway.flow.merchants import open_account
 from gateway.flow.municipality import Municipality
-from gateway.flow.ports import BankFiles, Desk, PayoutLine
+from gateway.flow.ports import BankFiles, Desk, PayoutFile, PayoutLine
 from gateway.flow.settle_escrow import chunks
+from gateway.flow.settle_lines import ESCROWED as ESCROWED
+from gateway.flow.settle_lines import PAID as PAID
+from gateway.flow.settle_lines import RETURNED as RETURNED
 from gateway.store import chain_tables as mirror
 from gateway.store.people_tables import merchants
 from gateway.store.settlement_tables import cycle_lines, cycles
@@ -34,23 +38,11 @@ log = structlog.get_logger(__name__)
 
 ANCHOR, MARK_PAID, MARK_RETURNED = "anchor", "mark-paid", "mark-returned"
 
-# Under 16 million gas a transaction: 80,000 a merchant to give back, 30,000 to burn.
-MARKED_AT_ONCE: Final = 190
+# Under 16 million gas a transaction: 10,000 a merchant to burn, 80,000 to give back.
+MARKED_AT_ONCE: Final[Mapping[str, int]] = {PAID: 1_500, RETURNED: 190}
 
-PAID, RETURNED, ESCROWED = "paid", "returned", "escrowed"
-
-
-# A payment is in the cycle that escrowed its merchant's balance after it. What went back in part or whole
-# keeps its state, and still belongs to the cycle.
-_SETTLED: Final = text("""
-    UPDATE payments AS p
-    SET cycle = :cycle, state = CASE WHEN p.state = 'confirmed' THEN 'settled' ELSE p.state END
-    FROM mirror_line l, mirror_batch r
-    WHERE l.currency = :currency AND l.cycle = :cycle
-      AND p.currency = l.currency AND p.merchant = l.merchant AND p.cycle IS NULL
-      AND p.state IN ('confirmed', 'partly_refunded', 'refunded')
-      AND r.currency = p.currency AND r.batch = p.batch
-      AND r.since_block <= l.since_block""")
+_CYCLE: Final = [column for column in cycles.c if column is not cycles.c.file]
+"""All of a cycle but its file, which may have tens of megabytes."""
 
 
 class CycleState(StrEnum):
@@ -117,7 +109,7 @@ async def advance(m: Municipality, desk: Desk, bank: BankFiles, cycle: int) -> b
     async with m.engine.begin() as connection:
         row = (
             await connection.execute(
-                select(cycles)
+                select(*_CYCLE)
                 .where(cycles.c.currency == m.code, cycles.c.cycle == cycle)
                 .with_for_update()  # the worker and the command line take turns
             )
@@ -169,23 +161,12 @@ async def _read_escrow(
             )
         )
     ).all()
-    lines = [
-        {
-            "currency": m.code,
-            "cycle": cycle.cycle,
-            "merchant": row.merchant,
-            "amount": row.amount,
-            "reference": bank.merchant_reference(cycle.cycle, row.merchant),
-            "state": ESCROWED,
-        }
-        for row in rows
-    ]
-    if lines:
-        await connection.execute(insert(cycle_lines).on_conflict_do_nothing(), lines)
+    references = {row.merchant: bank.merchant_reference(cycle.cycle, row.merchant) for row in rows}
+    await settle_lines.make(m, connection, cycle.cycle, references)
     total = sum(row.amount for row in rows)
     state = CycleState.ESCROWED if total else CycleState.ENDED
     await _set(m, connection, cycle.cycle, state=state, total=total)
-    log.info("cycle escrowed", cycle=cycle.cycle, lines=len(lines), total_won=total)
+    log.info("cycle escrowed", cycle=cycle.cycle, lines=len(rows), total_won=total)
     return True
 
 
@@ -195,7 +176,7 @@ async def _make_file(
     """Build the bank file, keep its bytes, and ask for its anchor."""
     rows = (
         await connection.execute(
-            select(cycle_lines.c.merchant, cycle_lines.c.amount, cycle_lines.c.reference, merchants)
+            select(cycle_lines.c.amount, cycle_lines.c.reference, merchants.c.account)
             .join(
                 merchants,
                 (merchants.c.currency == cycle_lines.c.currency)
@@ -208,9 +189,13 @@ async def _make_file(
     if sum(row.amount for row in rows) != cycle.total:
         log.critical("merchants of the cycle are not known here", cycle=cycle.cycle, known=len(rows))
         return False
-    payouts = [_payout(m, row) for row in rows]
     message_id, now = bank.message_id(cycle.cycle), m.clock.now()
-    made = bank.build(message_id, datetime.fromtimestamp(now, KST), cycle.execution_on, payouts)
+
+    def make() -> PayoutFile:
+        payouts = [_payout(m, row) for row in rows]
+        return bank.build(message_id, datetime.fromtimestamp(now, KST), cycle.execution_on, payouts)
+
+    made = await asyncio.to_thread(make)  # seconds, with many merchants: payments go on meanwhile
     await _set(
         m,
         connection,
@@ -246,8 +231,10 @@ async def _give_to_bank(
     m: Municipality, connection: AsyncConnection, desk: Desk, bank: BankFiles, cycle: Row[Any]
 ) -> bool:
     """After a crash between this and the commit the bank gets the file again, and knows its message id."""
-    await bank.put(f"{cycle.message_id}.xml", cycle.file)
-    await connection.execute(_SETTLED, {"currency": m.code, "cycle": cycle.cycle})
+    kept = select(cycles.c.file).where(cycles.c.currency == m.code, cycles.c.cycle == cycle.cycle)
+    file: bytes = (await connection.execute(kept)).scalar_one()
+    await bank.put(f"{cycle.message_id}.xml", file)
+    await settle_lines.settle_payments(m, connection, cycle.cycle)
     await _set(m, connection, cycle.cycle, state=CycleState.SENT, sent_at=m.clock.now())
     log.info("bank file sent", cycle=cycle.cycle, message_id=cycle.message_id, total_won=cycle.total)
     return True
@@ -257,7 +244,17 @@ async def _end_lines(
     m: Municipality, connection: AsyncConnection, desk: Desk, bank: BankFiles, cycle: Row[Any]
 ) -> bool:
     """Tell the chain what the bank said, and write down what the chain then says."""
-    done = await _read_ends(m, connection, cycle.cycle)
+    ended: int = (
+        await connection.execute(
+            select(mirror.cycles.c.paid + mirror.cycles.c.returned).where(
+                mirror.cycles.c.currency == m.code, mirror.cycles.c.cycle == cycle.cycle
+            )
+        )
+    ).scalar_one()
+    here, done = cycle.ended_won, bool(ended != cycle.ended_won)
+    if done:  # else the lines, which may be many and wait for days, are not looked at
+        here, block = await settle_lines.read_ends(m, connection, cycle, ended)
+        await _set(m, connection, cycle.cycle, ended_won=here, ended_block=block)
     if (await m.mirror.rules(connection)).paused:
         return done  # what is asked for now would fail (O-9), and be asked for again at once
     rows = (
@@ -280,46 +277,18 @@ async def _end_lines(
             named = [
                 row.merchant for row in rows if row.bank_outcome == outcome and row.report_hash == report
             ]
-            for chunk in chunks(named, MARKED_AT_ONCE):
+            for chunk in chunks(named, MARKED_AT_ONCE[outcome]):
                 reference = f"{cycle.cycle}-{chunk[0]}-{cycle.marks}"
                 await mark(connection, cycle.cycle, report, chunk, reference)
                 await _ask(m, connection, cycle.cycle, chunk, f"{kind}:{reference}")
                 done = True
     if rows:
         await _set(m, connection, cycle.cycle, marks=cycle.marks + 1)
-    left = await connection.scalar(
-        select(func.count()).where(
-            cycle_lines.c.currency == m.code,
-            cycle_lines.c.cycle == cycle.cycle,
-            cycle_lines.c.state == ESCROWED,
-        )
-    )
-    if not left:
+    if here == ended == cycle.total:
         await _set(m, connection, cycle.cycle, state=CycleState.ENDED, ended_at=m.clock.now())
         log.info("cycle ended", cycle=cycle.cycle)
         return True
     return done
-
-
-async def _read_ends(m: Municipality, connection: AsyncConnection, cycle: int) -> bool:
-    """Lines that are paid or returned on chain are so here too."""
-    ended = 0
-    for status, state in ((2, PAID), (3, RETURNED)):
-        result = await connection.execute(
-            update(cycle_lines)
-            .where(
-                cycle_lines.c.currency == m.code,
-                cycle_lines.c.cycle == cycle,
-                cycle_lines.c.state == ESCROWED,
-                mirror.lines.c.currency == cycle_lines.c.currency,
-                mirror.lines.c.cycle == cycle_lines.c.cycle,
-                mirror.lines.c.merchant == cycle_lines.c.merchant,
-                mirror.lines.c.status == status,
-            )
-            .values(state=state, ended_at=m.clock.now())
-        )
-        ended += result.rowcount
-    return bool(ended)
 
 
 _Step = Callable[[Municipality, AsyncConnection, Desk, BankFiles, Row[Any]], Awaitable[bool]]
@@ -333,7 +302,7 @@ _STEPS: Final[Mapping[CycleState, _Step]] = {
 }
 
 
-def _payout(m: Municipality, row: Row[Any]) -> PayoutLine:
+def _payout(m: Municipality, row: Any) -> PayoutLine:
     account = open_account(m, row)
     return PayoutLine(row.reference, row.amount, account.bank_code, account.number, account.holder)
 

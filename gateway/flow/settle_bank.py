@@ -20,9 +20,9 @@ _SAID = text("""
     UPDATE cycle_lines AS l
     SET bank_outcome = s.outcome, bank_reason = NULLIF(s.reason, ''), report_hash = :report,
         bank_reference = NULLIF(s.bank_reference, '')
-    FROM unnest(CAST(:references AS text[]), CAST(:outcomes AS text[]), CAST(:reasons AS text[]),
-                CAST(:bank_references AS text[])) AS s (reference, outcome, reason, bank_reference)
-    WHERE l.currency = :currency AND l.cycle = :cycle AND l.reference = s.reference
+    FROM unnest(CAST(:merchants AS bigint[]), CAST(:outcomes AS text[]), CAST(:reasons AS text[]),
+                CAST(:bank_references AS text[])) AS s (merchant, outcome, reason, bank_reference)
+    WHERE l.currency = :currency AND l.cycle = :cycle AND l.merchant = s.merchant
       AND l.bank_outcome IS NULL""")
 
 
@@ -46,16 +46,22 @@ async def bank_said(m: Municipality, message_id: str, words: Mapping[str, Word],
         )
         if cycle is None:
             raise LookupError(f"no cycle of {m.code} has a file {message_id}")
+        lines = await connection.execute(
+            select(cycle_lines.c.reference, cycle_lines.c.merchant).where(
+                cycle_lines.c.currency == m.code, cycle_lines.c.cycle == cycle
+            )
+        )
+        said = {row.merchant: words[row.reference] for row in lines if row.reference in words}
         result = await connection.execute(
             _SAID,
             {
                 "currency": m.code,
                 "cycle": cycle,
                 "report": hashlib.sha256(report).digest(),
-                "references": list(words),
-                "outcomes": [word.outcome for word in words.values()],
-                "reasons": [word.reason for word in words.values()],
-                "bank_references": [word.bank_reference for word in words.values()],
+                "merchants": list(said),
+                "outcomes": [word.outcome for word in said.values()],
+                "reasons": [word.reason for word in said.values()],
+                "bank_references": [word.bank_reference for word in said.values()],
             },
         )
     return result.rowcount

@@ -11,23 +11,23 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.domain.participants import MerchantStatus
 from gateway.flow.municipality import Municipality
-from gateway.flow.ports import Desk
+from gateway.flow.ports import Desk, Sent
 from gateway.store import chain_tables as mirror
 from gateway.store.people_tables import merchants
 
 log = structlog.get_logger(__name__)
 
 ESCROW: Final = "escrow"
-ESCROWED_AT_ONCE: Final = 140
-"""Under 16 million gas a transaction, at 110,000 a merchant."""
 ROUNDS: Final = 3
 """Then the cycle goes on with those whose escrow succeeded; the others' balances wait for the next."""
 
 
-async def ask(connection: AsyncConnection, desk: Desk, cycle: int, asked: int, wanted: Sequence[int]) -> None:
-    """Escrow what these merchants hold; `asked` is the round, from 0."""
-    for number, chunk in enumerate(chunks(wanted, ESCROWED_AT_ONCE)):
-        await desk.escrow(connection, cycle, chunk, f"{cycle}-{asked}-{number}")
+async def ask(
+    connection: AsyncConnection, desk: Desk, cycle: int, asked: int, wanted: Sequence[tuple[int, bool]]
+) -> None:
+    """Escrow what these merchants hold (each with whether it owes the float); `asked`: the round, from 0."""
+    for number, part in enumerate(desk.escrow_parts(wanted)):
+        await desk.escrow(connection, cycle, part, f"{cycle}-{asked}-{number}")
 
 
 async def last_round(connection: AsyncConnection, desk: Desk, cycle: int) -> tuple[int, int | None]:
@@ -35,25 +35,25 @@ async def last_round(connection: AsyncConnection, desk: Desk, cycle: int) -> tup
     known yet). A round after a failed one asks again for whoever holds something: whom an earlier chunk
     escrowed is passed over (S-1).
     """
-    asked = 0
-    while await desk.sent(connection, ESCROW, f"{cycle}-{asked + 1}-0") is not None:
-        asked += 1
-    number = failed = 0
-    while (sent := await desk.sent(connection, ESCROW, f"{cycle}-{asked}-{number}")) is not None:
-        if not sent.indexed:
-            return asked, None
-        if not sent.succeeded:
-            log.error("escrow failed", cycle=cycle, asked=asked, chunk=number, error=sent.error)
-            failed += 1
-        number += 1
-    return asked, failed
+    rounds: dict[int, dict[int, Sent]] = {}
+    for reference, sent in (await desk.sent_all(connection, ESCROW, f"{cycle}-")).items():
+        _, asked, number = map(int, reference.split("-"))
+        rounds.setdefault(asked, {})[number] = sent
+    asked = max(rounds, default=0)
+    last = rounds.get(asked, {})
+    if not all(sent.indexed for sent in last.values()):
+        return asked, None
+    failed = {number: sent for number, sent in last.items() if not sent.succeeded}
+    for number, sent in failed.items():
+        log.error("escrow failed", cycle=cycle, asked=asked, chunk=number, error=sent.error)
+    return asked, len(failed)
 
 
-async def with_balance(m: Municipality, connection: AsyncConnection) -> list[int]:
+async def with_balance(m: Municipality, connection: AsyncConnection) -> list[tuple[int, bool]]:
     """Active merchants with something to pay, the minimum at least, that the gateway knows a bank account
-    of."""
-    found = await connection.scalars(
-        select(mirror.merchants.c.merchant)
+    of: each with whether it owes the float, in the order of ids."""
+    found = await connection.execute(
+        select(mirror.merchants.c.merchant, mirror.merchants.c.owed > 0)
         .join(
             mirror.balances,
             (mirror.balances.c.currency == mirror.merchants.c.currency)
@@ -76,7 +76,7 @@ async def with_balance(m: Municipality, connection: AsyncConnection) -> list[int
         )
         .order_by(mirror.merchants.c.merchant)
     )
-    return list(found)
+    return [(merchant, owes) for merchant, owes in found]
 
 
 def chunks(items: Sequence[int], size: int) -> list[Sequence[int]]:

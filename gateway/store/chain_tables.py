@@ -233,6 +233,7 @@ lines = _mirror(
     won("amount"),
     _small("status"),
     Column("statement_hash", LargeBinary),
+    Column("ended_block", BigInteger, comment="the block that burnt it or gave it back"),
 )
 files = _mirror("file", [_word("file_hash")], Column("cycle", BigInteger, nullable=False), won("total"))
 

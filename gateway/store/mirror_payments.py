@@ -121,7 +121,8 @@ def _cycle(rows: Rows, cycle: int) -> dict[str, Any]:
 def _escrowed(rows: Rows, event: e.Escrowed) -> None:
     _cycle(rows, event.cycle)["escrowed"] += event.total
     for merchant, amount in event.amounts:
-        rows.add(t.lines, event.cycle, merchant, amount=amount, status=_ESCROWED, statement_hash=None)
+        values = {"amount": amount, "status": _ESCROWED, "statement_hash": None, "ended_block": None}
+        rows.add(t.lines, event.cycle, merchant, **values)
 
 
 @on("FileAnchored")
@@ -136,7 +137,9 @@ def _lines_ended(rows: Rows, event: e.LinesPaid | e.LinesReturned) -> None:
     _cycle(rows, event.cycle)["paid" if is_paid else "returned"] += event.total
     for merchant in event.merchants:
         rows.row(t.lines, event.cycle, merchant).update(
-            status=_PAID if is_paid else _RETURNED, statement_hash=event.statement_hash
+            status=_PAID if is_paid else _RETURNED,
+            statement_hash=event.statement_hash,
+            ended_block=rows.block,
         )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import RowMapping, text
+from sqlalchemy import Row, RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.store.outbox_repair import OutboxRepair
@@ -176,6 +176,19 @@ class Outbox(OutboxRepair):
             .one_or_none()
         )
         return _entry(row) if row is not None else None
+
+    async def fates(
+        self, conn: AsyncConnection, *, currency: str, kind: str, prefix: str
+    ) -> Sequence[Row[Any]]:
+        """(reference, is_mined, block_number, succeeded, error) of the actions whose references begin so."""
+        rows = await conn.execute(
+            text("""
+                SELECT reference, state = 'mined' AS is_mined, block_number, succeeded, error
+                FROM outbox_transaction
+                WHERE currency = :currency AND kind = :kind AND starts_with(reference, :prefix)"""),
+            {"currency": currency, "kind": kind, "prefix": prefix},
+        )
+        return rows.all()
 
     async def get_many(self, conn: AsyncConnection, ids: Sequence[int]) -> list[OutboxEntry]:
         """Rows by id, in the order of the ids."""

@@ -28,6 +28,20 @@ cycles = Table(
     Column("message_id", Text),
     Column("file", LargeBinary, comment="the pain.001 as anchored; rebuilding it gives the same bytes"),
     Column("file_hash", LargeBinary),
+    Column(
+        "ended_won",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="paid or returned on chain, as far as the lines here have it",
+    ),
+    Column(
+        "ended_block",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="the last that ended_won counts",
+    ),
     Column("marks", Integer, nullable=False, server_default="0", comment="rounds of marking lines"),
     moment("opened_at", nullable=False),
     moment("filed_at"),
@@ -52,6 +66,21 @@ cycle_lines = Table(
     moment("ended_at"),
     ForeignKeyConstraint(["currency", "cycle"], ["cycles.currency", "cycles.cycle"]),
     Index("ix_cycle_lines_currency_ended_at", "currency", "ended_at"),
+    Index("ix_cycle_lines_currency_merchant_cycle", "currency", "merchant", "cycle"),
+    Index(
+        "ix_cycle_lines_returned",
+        "currency",
+        "merchant",
+        "cycle",
+        postgresql_where=text("state = 'returned'"),
+    ),
+    Index(
+        "ix_cycle_lines_to_tell",
+        "currency",
+        "cycle",
+        "merchant",
+        postgresql_where=text("bank_outcome IS NOT NULL AND asked IS NULL"),
+    ),
 )
 
 bank_files = Table(

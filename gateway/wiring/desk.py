@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.chain.contracts import Call, CityContracts
+from gateway.chain.escrow import escrow_parts
 from gateway.chain.outcome import Mined
 from gateway.chain.relayer import Relayer
 from gateway.chain.shapes import NewCitizen, NewMerchant, RecordWords, RefundCall
@@ -124,6 +125,9 @@ class ChainDesk:
         call = self._contracts.set_card_limit(consent, signature)
         await self._put(connection, GATEWAY, call, CARD_LIMIT, reference)
 
+    def escrow_parts(self, merchants: Sequence[tuple[int, bool]]) -> list[list[int]]:
+        return escrow_parts(merchants)
+
     async def escrow(
         self, connection: AsyncConnection, cycle: int, merchants: Sequence[int], reference: str
     ) -> None:
@@ -164,12 +168,24 @@ class ChainDesk:
         entry = await self._outbox.get(connection, currency=self._currency, kind=kind, reference=reference)
         if entry is None:
             return None
-        seen = await connection.scalar(
+        seen = await self._seen(connection)
+        return _sent(entry.is_mined, entry.block_number, seen, entry.succeeded, entry.error)
+
+    async def sent_all(self, connection: AsyncConnection, kind: str, prefix: str) -> dict[str, Sent]:
+        seen = await self._seen(connection)
+        rows = await self._outbox.fates(connection, currency=self._currency, kind=kind, prefix=prefix)
+        return {
+            row.reference: _sent(row.is_mined, row.block_number, seen, row.succeeded, row.error)
+            for row in rows
+        }
+
+    async def _seen(self, connection: AsyncConnection) -> int | None:
+        """The last block that the mirror holds."""
+        found: int | None = await connection.scalar(
             text("SELECT block_number FROM mirror_cursor WHERE currency = :currency"),
             {"currency": self._currency},
         )
-        indexed = entry.is_mined and seen is not None and (entry.block_number or 0) <= seen
-        return Sent(entry.is_mined, indexed, bool(entry.succeeded), entry.error or "")
+        return found
 
     # --- for the worker -----------------------------------------------------------------------
 
@@ -203,3 +219,10 @@ class ChainDesk:
             return
         entry = await relayer.store(connection, call, currency=self._currency, kind=kind, reference=reference)
         self._stored.setdefault(connection, []).append((role, entry))
+
+
+def _sent(
+    is_mined: bool, block_number: int | None, seen: int | None, succeeded: bool | None, error: str | None
+) -> Sent:
+    indexed = is_mined and seen is not None and (block_number or 0) <= seen
+    return Sent(is_mined, indexed, bool(succeeded), error or "")

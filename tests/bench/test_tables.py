@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bench.settle import ratios
 from bench.tables import BEGIN, DOCUMENT, END, tables, written
 
 HEAD = {
@@ -44,3 +45,20 @@ def test_figures_replace_figures_and_nothing_else() -> None:
 
 def test_the_document_has_its_marks() -> None:
     written(DOCUMENT.read_text(), "")
+
+
+def test_a_settlement_has_its_times_and_ratios() -> None:
+    told = {"shops": 100, "payments_settled": 1_000, "escrow_transactions": 1}
+    ours = {
+        "half": {**told, "seconds": {"escrow": 1.0, "file": 2.0, "sent": 3.0}},
+        "all": {**told, "shops": 200, "seconds": {"escrow": 2.0, "file": 4.0, "sent": 5.0}},
+    }
+    found = ratios(ours, {"web3_loop": {"per_second": 10.0}, "web3_pipelined": {"per_second": 100.0}})
+    assert found == {
+        "speed_vs_web3_loop": 5.0,
+        "speed_vs_web3_pipelined": 0.5,
+        "time_for_twice_the_work": 2.0,
+    }
+    made = tables({"settle": {**HEAD, "ours": ours, "ratios": found}})
+    assert "| 200 | 1,000 | 1 | 2.0 s | 4.0 s | 5.0 s |" in made
+    assert "| `time_for_twice_the_work` | 2.0 |" in made

@@ -156,6 +156,7 @@ async def test_what_was_before_the_first_statement_is_carried(desk: Desk) -> Non
 
         async def settled(merchant: int, amount: int, status: int, block: int) -> None:
             row = {"merchant": merchant, "amount": amount, "status": status, "since_block": block}
+            row["ended_block"] = block
             await connection.execute(insert(mirror.lines).values(currency=code, cycle=20260921, **row))
 
         def line(reference: str, kind: str, amount: int, merchant: int | None = None) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 
 import structlog
 from sqlalchemy import ARRAY, Text, any_, cast, func, insert, select, text, update
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -306,7 +307,7 @@ async def anchor_again(m: Municipality, desk: Desk) -> int:
     now = m.clock.now()
     newest = (
         select(reserve_proofs)
-        .distinct(reserve_proofs.c.day)
+        .ext(distinct_on(reserve_proofs.c.day))
         .where(reserve_proofs.c.currency == m.code)
         .order_by(reserve_proofs.c.day, reserve_proofs.c.version.desc())
         .subquery()
@@ -337,7 +338,7 @@ async def unproved(m: Municipality, first: date) -> list[date]:
     yesterday = date.fromordinal(date_of(m.clock.now()).toordinal() - 1)
     statement = (
         select(reserve_proofs.c.day, reserve_proofs.c.holds)
-        .distinct(reserve_proofs.c.day)
+        .ext(distinct_on(reserve_proofs.c.day))
         .where(reserve_proofs.c.currency == m.code)
         .order_by(reserve_proofs.c.day, reserve_proofs.c.version.desc())
     )
@@ -351,7 +352,7 @@ async def published(m: Municipality, day: date | None, limit: int) -> list[Row[A
     """The latest proof of each day, newest day first; or every version of one day, newest first."""
     statement = select(reserve_proofs).where(reserve_proofs.c.currency == m.code)
     if day is None:
-        statement = statement.distinct(reserve_proofs.c.day).order_by(reserve_proofs.c.day.desc())
+        statement = statement.ext(distinct_on(reserve_proofs.c.day)).order_by(reserve_proofs.c.day.desc())
     else:
         statement = statement.where(reserve_proofs.c.day == day)
     statement = statement.order_by(reserve_proofs.c.version.desc()).limit(limit)

@@ -15,7 +15,7 @@ from gateway.flow.municipality import Municipality
 from gateway.store import chain_tables as mirror
 from gateway.store.payment_tables import payments
 from gateway.store.settlement_tables import cycle_lines, cycles
-from tests.gateway.flow.test_bank_register import CITY, Desk
+from tests.gateway.flow.bank_desk import CITY, Desk
 
 FIRST, SECOND = 20270210, 20270211
 PAID, RETURNED = 2, 3

@@ -30,7 +30,15 @@ from gateway.chain.seen import SeenReceipts
 from gateway.config import Settings
 from gateway.domain.business_days import KST
 from gateway.engine.block_times import AnvilBlockTimes, block_times_of
-from gateway.flow import notices, office_people, settle, settle_read, stand_in, submit
+from gateway.flow import (
+    notices,
+    office_people,
+    settle,
+    settle_read,
+    stand_in,
+    submit,
+    submit_own,
+)
 from gateway.flow.card import consent, due
 from gateway.flow.errors import Conflict
 from gateway.flow.municipality import Municipality
@@ -233,7 +241,7 @@ class Worker:
 
         async def others() -> bool:
             done = False
-            for step in (submit.register_merchants, submit.issue, submit.refund):
+            for step in (submit.register_merchants, submit.issue, submit.refund, submit_own.gift):
                 done = await step(m, desk) or done
             for cycle in await settle.unfinished(m):
                 try:

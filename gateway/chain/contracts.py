@@ -16,6 +16,7 @@ from typing import Any, Final
 from gateway.chain.abi import ABI_FOLDER, Abi, load_abi
 from gateway.chain.errors import DeploymentError
 from gateway.chain.shapes import NewCitizen, NewMerchant, RefundCall
+from gateway.domain.gift import TransferAuthorization
 from gateway.domain.order import ORDER_BYTES, BatchOrder, CardConsent, SigningDomain
 from gateway.domain.signature import CompactSignature
 
@@ -56,6 +57,8 @@ class Addresses:
     payments: bytes
     settlement: bytes
     block: int = 0
+    currency_name: str = ""
+    """The currency's name as it was initialised: of its signing domain (ERC-2612, ERC-3009)."""
 
     def all(self) -> dict[bytes, str]:
         """Contract name by address."""
@@ -110,6 +113,7 @@ def _addresses(record: dict[str, Any]) -> Addresses:
     return Addresses(
         **{attribute: bytes.fromhex(address[2:]) for attribute, address in found.items()},
         block=min(blocks),
+        currency_name=next(iter(record["currency"].get("arguments", {}).get("initialize", ())), ""),
     )
 
 
@@ -131,6 +135,7 @@ class CityContracts:
         self.at = addresses
         self.abis = abis
         self.signing_domain = SigningDomain(chain_id, addresses.payments)
+        self.currency_domain = SigningDomain(chain_id, addresses.currency, addresses.currency_name)
         self._participants = abis["Participants"]
         self._currency = abis["LocalCurrency"]
         self._payments = abis["Payments"]
@@ -217,6 +222,21 @@ class CityContracts:
         s = signature.s.to_bytes(32, "big")
         data = self._currency["permit"].calldata(owner, spender, amount, deadline, v, signature.r, s)
         return Call(self.at.currency, data, 150_000)
+
+    def give(self, authorization: TransferAuthorization, signature: CompactSignature) -> Call:
+        """Anybody. A gift, by its giver's signature (O-6, ERC-3009)."""
+        data = self._currency["transferWithAuthorization"].calldata(
+            authorization.sender,
+            authorization.receiver,
+            authorization.value_won,
+            authorization.valid_after,
+            authorization.valid_before,
+            authorization.nonce,
+            27 + signature.recovery_bit,
+            signature.r,
+            signature.s.to_bytes(32, "big"),
+        )
+        return Call(self.at.currency, data, 300_000)
 
     def escrow(self, cycle: int, merchants: Sequence[int]) -> Call:
         """SETTLER. Moves merchants' balances into escrow, once a merchant and cycle (S-1)."""

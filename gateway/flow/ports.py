@@ -10,6 +10,7 @@ from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.domain.gift import TransferAuthorization
 from gateway.domain.order import CardConsent
 from gateway.domain.participants import Citizen, Merchant
 from gateway.domain.programme import CitizenMoney, Programme
@@ -176,6 +177,15 @@ class Desk(Protocol):
         self, connection: AsyncConnection, consent: CardConsent, signature: CompactSignature, reference: str
     ) -> None:
         """GATEWAY: a citizen's signed daily card limit (P-4)."""
+
+    async def give(
+        self,
+        connection: AsyncConnection,
+        authorization: TransferAuthorization,
+        signature: CompactSignature,
+        reference: str,
+    ) -> None:
+        """GATEWAY: a gift that its giver signed (O-6)."""
 
     async def escrow(
         self, connection: AsyncConnection, cycle: int, merchants: Sequence[int], reference: str

@@ -15,9 +15,10 @@ from gateway.chain.contracts import Call, CityContracts
 from gateway.chain.outcome import Mined
 from gateway.chain.relayer import Relayer
 from gateway.chain.shapes import NewCitizen, NewMerchant, RecordWords, RefundCall
+from gateway.domain.gift import TransferAuthorization
 from gateway.domain.order import CardConsent
 from gateway.domain.signature import CompactSignature
-from gateway.flow import reserve, settle, submit
+from gateway.flow import reserve, settle, submit, submit_own
 from gateway.flow.card.consent import CARD_LIMIT
 from gateway.flow.ports import Clock, RefundOrder, Sent
 from gateway.flow.settle_escrow import ESCROW
@@ -123,6 +124,16 @@ class ChainDesk:
     ) -> None:
         call = self._contracts.set_card_limit(consent, signature)
         await self._put(connection, GATEWAY, call, CARD_LIMIT, reference)
+
+    async def give(
+        self,
+        connection: AsyncConnection,
+        authorization: TransferAuthorization,
+        signature: CompactSignature,
+        reference: str,
+    ) -> None:
+        call = self._contracts.give(authorization, signature)
+        await self._put(connection, GATEWAY, call, submit_own.GIFT, reference)
 
     async def escrow(
         self, connection: AsyncConnection, cycle: int, merchants: Sequence[int], reference: str

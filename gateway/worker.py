@@ -33,6 +33,7 @@ from gateway.engine.block_times import AnvilBlockTimes, block_times_of
 from gateway.flow import (
     notices,
     office_people,
+    refund_payouts,
     settle,
     settle_read,
     stand_in,
@@ -48,6 +49,7 @@ from gateway.rails.webhook import WebhookClient
 from gateway.wiring import bank_inbox, events, figures, reserve
 from gateway.wiring.bank import CityBank
 from gateway.wiring.batches import CityBatches, Shares
+from gateway.wiring.chain_reader import ChainReader
 from gateway.wiring.desk import GATEWAY, ROLES, SETTLER, ChainDesk, queueable
 from gateway.wiring.parts import Parts, Place, open_parts
 from gateway.wiring.relaying import GatewayAccounts, granted
@@ -250,6 +252,14 @@ class Worker:
                     log.exception("a cycle cannot go on", cycle=cycle)
             return done
 
+        async def permit_nonce(wallet: bytes) -> int:
+            reader = ChainReader(self.node, place.contracts, await self.node.block_number())
+            return int(await reader.one("LocalCurrency", "nonces", wallet))
+
+        async def refunds() -> bool:
+            done = await submit_own.own_refund(m, desk, permit_nonce)
+            return await refund_payouts.order(m, place.bank) or done
+
         told_late: set[int] = set()
 
         async def cards() -> bool:
@@ -269,6 +279,7 @@ class Worker:
             ("citizens", citizens, work.subscribe(m.code), _IDLE_SECONDS),
             ("others", others, work.subscribe(m.code), _IDLE_SECONDS),
             ("cards", cards, work.subscribe(m.code), _IDLE_SECONDS),
+            ("refunds", refunds, work.subscribe(m.code), _IDLE_SECONDS),
             *(
                 (f"bank {bank.code}", partial(self._bank_files, m, bank), asyncio.Event(), _BANK_SECONDS)
                 for bank in place.banks

@@ -20,7 +20,7 @@ from gateway.domain.gift import refusal_of
 from gateway.domain.payment import PaymentState, after_refund
 from gateway.domain.reasons import Reason
 from gateway.domain.record import RECORD_BYTES, RecordFields
-from gateway.flow import gifts, notices, settle, stand_in, submit, submit_own
+from gateway.flow import gifts, notices, own_refunds, settle, stand_in, submit, submit_own
 from gateway.flow import refunds as refund_flow
 from gateway.flow.card import consent, due
 from gateway.flow.charge import DepositState
@@ -185,6 +185,13 @@ async def given(connection: AsyncConnection, currency: str, gift: uuid.UUID, at:
     await _tell(connection, currency, OUTCOME_CHANNEL)
 
 
+async def redeemed(connection: AsyncConnection, currency: str, ref: bytes, at: int) -> None:
+    """A lot was burnt (L-6), and the payments that waited for it go on."""
+    await own_refunds.redeemed(connection, currency, ref, at)
+    await _tell(connection, currency, OUTCOME_CHANNEL)
+    await _tell(connection, payments_topic(currency), WORK_CHANNEL)
+
+
 async def settlement_moved(connection: AsyncConnection, currency: str) -> None:
     """Merchants' money is in escrow, a cycle's file was anchored, or lines ended: whoever drives the cycle
     goes on (`settle.advance`)."""
@@ -223,6 +230,9 @@ async def failed(
     elif kind == submit_own.GIFT:
         refusal = refusal_of(_error_name(error))
         await gifts.rejected(connection, currency, uuid.UUID(reference), refusal, at)
+    elif kind == submit_own.REDEEM:
+        await own_refunds.rejected(connection, currency, uuid.UUID(reference), _error_name(error), at)
+        await _tell(connection, payments_topic(currency), WORK_CHANNEL)
     elif kind in (settle.MARK_PAID, settle.MARK_RETURNED):
         await connection.execute(
             update(cycle_lines)

@@ -50,6 +50,8 @@ def sink_of(currency: str) -> Callable[[AsyncConnection, Step], Awaitable[None]]
                 case consents.AuthorizationUsed() as given:
                     gift = uuid.UUID(bytes=given.nonce[:16])
                     await outcome.given(connection, currency, gift, at)
+                case events.Redeemed() as burnt:
+                    await outcome.redeemed(connection, currency, burnt.redemption_ref, at)
                 case events.ReserveProved() as proof:
                     await reserve.anchored(connection, currency, proof.proof_hash, at)
                 case events.FileAnchored() | events.Escrowed():

@@ -17,7 +17,7 @@ _STEPS = (
         CONSTRAINT pk_own_holds PRIMARY KEY (currency, holder)
     )""",
     "CREATE INDEX ix_own_holds_currency_citizen ON own_holds (currency, citizen)",
-    "COMMENT ON COLUMN own_holds.holder IS 'the gift''s id'",
+    "COMMENT ON COLUMN own_holds.holder IS 'the id of the gift or the refund'",
     """
     CREATE TABLE gifts (
         currency TEXT NOT NULL,

@@ -113,8 +113,14 @@ def _addresses(record: dict[str, Any]) -> Addresses:
     return Addresses(
         **{attribute: bytes.fromhex(address[2:]) for attribute, address in found.items()},
         block=min(blocks),
-        currency_name=next(iter(record["currency"].get("arguments", {}).get("initialize", ())), ""),
+        currency_name=_name_of(record["currency"]),
     )
+
+
+def _name_of(currency: dict[str, Any]) -> str:
+    """The currency's name: the first argument of its `initialize` after the access manager."""
+    given = currency.get("arguments", {}).get("initialize", ())
+    return str(given[1]) if len(given) > 1 else ""
 
 
 def load_abis(folder: Path | None = None) -> dict[str, Abi]:

@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.domain.lots import Lot, redemption_ref
 from gateway.domain.own_refund import RefundRight, refund_right
 from gateway.flow import citizen_accounts, lots, stand_in
-from gateway.flow.authorise import holds_of
+from gateway.flow.authorise import available, money_and_holds
 from gateway.flow.errors import Conflict, Invalid, NotFound, OwnRefundRefused
 from gateway.flow.lots import REGISTERING, REGISTERING_KO
 from gateway.flow.municipality import Municipality
@@ -62,6 +62,11 @@ _OWNER = text("""
     LEFT JOIN mirror_citizen w ON w.currency = c.currency AND w.citizen = c.citizen
     WHERE c.currency = :currency AND c.member = :member
     FOR NO KEY UPDATE OF c""")
+# What may reach the chain at any moment. A card's authorisation may not before its capture, and then waits.
+_UNDER_WAY = text("""
+    SELECT EXISTS (SELECT FROM payments
+                   WHERE currency = :currency AND citizen = :citizen AND state = 'held')
+        OR EXISTS (SELECT FROM own_holds WHERE currency = :currency AND citizen = :citizen)""")
 _ACTIVE: Final = 1
 
 
@@ -89,6 +94,7 @@ async def ask(
             return _same(known, caller, asked)
         await _check_quiet(m, connection, caller.chain_id)
         lot, right = await _right(m, caller.chain_id, charge)
+        await _check_free(m, connection, caller.chain_id, right.burn_won)
         return await _hold(m, connection, caller, refund, asked, lot, right)
 
 
@@ -187,17 +193,19 @@ async def _check_quiet(m: Municipality, connection: AsyncConnection, citizen: in
     """Nothing of the citizen is under way: it could reach the chain first, and take of the lot."""
     if await stand_in.is_away(m, connection):
         raise stand_in.ChainAway
-    under_way = await connection.scalar(
-        select(func.count()).where(
-            own_refunds.c.currency == m.code,
-            own_refunds.c.citizen == citizen,
-            own_refunds.c.state.in_(UNDECIDED),
-        )
-    )
-    if under_way or await holds_of(m, connection, citizen):
+    if await connection.scalar(_UNDER_WAY, {"currency": m.code, "citizen": citizen}):
         raise Conflict(
             "A payment, a gift or a refund is under way: please try again in a moment.",
             "진행 중인 결제, 선물 또는 환불이 있습니다. 잠시 후 다시 시도해 주세요.",
+        )
+
+
+async def _check_free(m: Municipality, connection: AsyncConnection, citizen: int, won: int) -> None:
+    money, holds = await money_and_holds(m, connection, citizen)
+    if available(money, holds).own_won < won:
+        raise Conflict(
+            "A card payment holds some of this money: ask again when it has ended.",
+            "카드 승인 금액이 포함되어 있습니다. 결제가 끝난 뒤 다시 신청해 주세요.",
         )
 
 

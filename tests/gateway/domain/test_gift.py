@@ -1,9 +1,9 @@
 """What a giver signs is EIP-712 of ERC-3009; why gifts are refused (O-6)."""
 
 from eth_account.messages import encode_typed_data
-from eth_utils import keccak
 
 from gateway.domain.gift import GiftRefusal, TransferAuthorization, refusal_of
+from gateway.domain.keccak import keccak256
 from gateway.domain.order import SigningDomain
 
 DOMAIN = SigningDomain(31337, bytes(range(20)), "Dongbaek")
@@ -31,7 +31,7 @@ def test_the_digest_is_that_of_the_general_encoder():
     document = DOMAIN.typed_data("TransferWithAuthorization", members, message)
     assert document["domain"]["name"] == "Dongbaek"
     signable = encode_typed_data(full_message=document)
-    assert gift.digest(DOMAIN) == keccak(b"\x19" + signable.version + signable.header + signable.body)
+    assert gift.digest(DOMAIN) == keccak256(b"\x19" + signable.version + signable.header + signable.body)
 
 
 def test_every_refusal_has_words_in_both_languages():

@@ -1,8 +1,8 @@
 """What a citizen signs for a redemption is EIP-712 of ERC-2612 (O-8)."""
 
 from eth_account.messages import encode_typed_data
-from eth_utils import keccak
 
+from gateway.domain.keccak import keccak256
 from gateway.domain.order import SigningDomain
 from gateway.domain.permit import Permit
 
@@ -23,4 +23,4 @@ def test_the_digest_is_that_of_the_general_encoder():
     members = [{"name": name, "type": kind} for name, kind in fields.items()]
     document = DOMAIN.typed_data("Permit", members, message)
     signable = encode_typed_data(full_message=document)
-    assert permit.digest(DOMAIN) == keccak(b"\x19" + signable.version + signable.header + signable.body)
+    assert permit.digest(DOMAIN) == keccak256(b"\x19" + signable.version + signable.header + signable.body)

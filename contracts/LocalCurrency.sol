@@ -5,6 +5,7 @@ import {ERC20Upgradeable} from "@openzeppelin/contracts-upgradeable/token/ERC20/
 import {
     ERC20PermitUpgradeable
 } from "@openzeppelin/contracts-upgradeable/token/ERC20/extensions/ERC20PermitUpgradeable.sol";
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {ILocalCurrency} from "./interfaces/ILocalCurrency.sol";
 import {IParticipants} from "./interfaces/IParticipants.sol";
 import {KoreanTime} from "./libraries/KoreanTime.sol";
@@ -28,6 +29,10 @@ contract LocalCurrency is ILocalCurrency, Modular, ERC20PermitUpgradeable {
         GiftCap
     }
 
+    bytes32 private constant TRANSFER_WITH_AUTHORIZATION_TYPEHASH = keccak256(
+        "TransferWithAuthorization(address from,address to,uint256 value,uint256 validAfter,uint256 validBefore,bytes32 nonce)"
+    );
+
     IParticipants public immutable PARTICIPANTS;
 
     bool public paused;
@@ -40,6 +45,7 @@ contract LocalCurrency is ILocalCurrency, Modular, ERC20PermitUpgradeable {
     mapping(bytes32 depositRef => bool) public isIssued;
     mapping(bytes32 redemptionRef => bool) public isRedeemed;
     mapping(uint32 citizen => Month) private _months;
+    mapping(address authorizer => mapping(bytes32 nonce => bool)) public authorizationState;
 
     modifier whenNotPaused() {
         if (paused) revert CurrencyPaused();
@@ -87,6 +93,31 @@ contract LocalCurrency is ILocalCurrency, Modular, ERC20PermitUpgradeable {
     function issueToTreasury(uint256 amount, bytes32 depositRef) external restricted whenNotPaused {
         _issue(treasury, amount, depositRef);
         emit IssuedToTreasury(treasury, amount, depositRef);
+    }
+
+    /// @inheritdoc ILocalCurrency
+    function transferWithAuthorization(
+        address from,
+        address to,
+        uint256 value,
+        uint256 validAfter,
+        uint256 validBefore,
+        bytes32 nonce,
+        uint8 v,
+        bytes32 r,
+        bytes32 s
+    ) external {
+        if (block.timestamp <= validAfter) revert AuthorizationNotYetValid(validAfter);
+        if (block.timestamp >= validBefore) revert AuthorizationExpired(validBefore);
+        if (authorizationState[from][nonce]) revert AuthorizationAlreadyUsed(from, nonce);
+        bytes32 signed = keccak256(
+            abi.encode(TRANSFER_WITH_AUTHORIZATION_TYPEHASH, from, to, value, validAfter, validBefore, nonce)
+        );
+        (address signer,,) = ECDSA.tryRecover(_hashTypedDataV4(signed), v, r, s);
+        if (signer == address(0) || signer != from) revert AuthorizationNotSigned(from);
+        authorizationState[from][nonce] = true;
+        emit AuthorizationUsed(from, nonce);
+        _transfer(from, to, value);
     }
 
     /// @inheritdoc ILocalCurrency

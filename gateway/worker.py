@@ -30,7 +30,16 @@ from gateway.chain.seen import SeenReceipts
 from gateway.config import Settings
 from gateway.domain.business_days import KST
 from gateway.engine.block_times import AnvilBlockTimes, block_times_of
-from gateway.flow import notices, office_people, settle, settle_read, stand_in, submit
+from gateway.flow import (
+    notices,
+    office_people,
+    refund_payouts,
+    settle,
+    settle_read,
+    stand_in,
+    submit,
+    submit_own,
+)
 from gateway.flow.card import consent, due
 from gateway.flow.errors import Conflict
 from gateway.flow.municipality import Municipality
@@ -40,6 +49,7 @@ from gateway.rails.webhook import WebhookClient
 from gateway.wiring import bank_inbox, events, figures, reserve
 from gateway.wiring.bank import CityBank
 from gateway.wiring.batches import CityBatches, Shares
+from gateway.wiring.chain_reader import ChainReader
 from gateway.wiring.desk import GATEWAY, ROLES, SETTLER, ChainDesk, queueable
 from gateway.wiring.parts import Parts, Place, open_parts
 from gateway.wiring.relaying import GatewayAccounts, granted
@@ -236,7 +246,7 @@ class Worker:
 
         async def others() -> bool:
             done = False
-            for step in (submit.register_merchants, submit.issue, submit.refund):
+            for step in (submit.register_merchants, submit.issue, submit.refund, submit_own.gift):
                 done = await step(m, desk) or done
             return done
 
@@ -248,6 +258,14 @@ class Worker:
                 except Exception:  # one cycle that stands still must not hold up the ones behind it
                     log.exception("a cycle cannot go on", cycle=cycle)
             return done
+
+        async def permit_nonce(wallet: bytes) -> int:
+            reader = ChainReader(self.node, place.contracts, await self.node.block_number())
+            return int(await reader.one("LocalCurrency", "nonces", wallet))
+
+        async def refunds() -> bool:
+            done = await submit_own.own_refund(m, desk, permit_nonce)
+            return await refund_payouts.order(m, place.bank) or done
 
         told_late: set[int] = set()
 
@@ -269,6 +287,7 @@ class Worker:
             ("others", others, work.subscribe(m.code), _IDLE_SECONDS),
             ("cards", cards, work.subscribe(m.code), _IDLE_SECONDS),
             ("cycles", cycles, work.subscribe(m.code), _IDLE_SECONDS),  # one's file may take seconds
+            ("refunds", refunds, work.subscribe(m.code), _IDLE_SECONDS),
             *(
                 (f"bank {b.code}", partial(self._bank_files, m, b, taken), asyncio.Event(), _BANK_SECONDS)
                 for b in place.banks

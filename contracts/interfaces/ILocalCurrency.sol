@@ -20,6 +20,7 @@ interface ILocalCurrency is IERC20 {
     event TreasurySet(address indexed treasury);
     event PlatformAccountSet(address indexed account, bool allowed);
     event PausedSet(bool paused);
+    event AuthorizationUsed(address indexed authorizer, bytes32 indexed nonce);
 
     error DepositAlreadyIssued(bytes32 depositRef);
     error RedemptionAlreadyDone(bytes32 redemptionRef);
@@ -32,6 +33,10 @@ interface ILocalCurrency is IERC20 {
     error CitizenNotActive(uint32 citizen);
     error CurrencyPaused();
     error ZeroAmount();
+    error AuthorizationNotYetValid(uint256 validAfter);
+    error AuthorizationExpired(uint256 validBefore);
+    error AuthorizationAlreadyUsed(address authorizer, bytes32 nonce);
+    error AuthorizationNotSigned(address authorizer);
 
     /// @notice Issues own money to a citizen against a bank deposit (O-3 to O-5).
     /// @param amount Won.
@@ -42,6 +47,21 @@ interface ILocalCurrency is IERC20 {
     /// @notice Issues to the city treasury against the city's own deposit (no holding or purchase cap).
     /// @dev ISSUER, within its allowance. Emits IssuedToTreasury.
     function issueToTreasury(uint256 amount, bytes32 depositRef) external;
+
+    /// @notice ERC-3009: a transfer that its owner signed, to the one receiver that was signed (O-6, O-7).
+    /// @dev Anybody, with the signature: the same rules as `transfer` by `from`. Each (from, nonce) once, whatever
+    ///      was signed under it; mined strictly between the two times. Emits AuthorizationUsed and Transfer.
+    function transferWithAuthorization(
+        address from,
+        address to,
+        uint256 value,
+        uint256 validAfter,
+        uint256 validBefore,
+        bytes32 nonce,
+        uint8 v,
+        bytes32 r,
+        bytes32 s
+    ) external;
 
     /// @notice Burns a holder's money for a bank refund, against its ERC-2612 allowance to the caller (O-8).
     /// @dev SETTLER. Each `redemptionRef` once; TransferNotAllowed for a merchant's (O-7). Emits Redeemed.
@@ -90,6 +110,9 @@ interface ILocalCurrency is IERC20 {
     function isPlatformAccount(address account) external view returns (bool);
     function isIssued(bytes32 depositRef) external view returns (bool);
     function isRedeemed(bytes32 redemptionRef) external view returns (bool);
+
+    /// @notice ERC-3009: whether an owner's nonce was used.
+    function authorizationState(address authorizer, bytes32 nonce) external view returns (bool);
 
     /// @return issued Total ever issued.
     /// @return redeemed Total ever burnt. (I-1)

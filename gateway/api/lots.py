@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Request
+from sqlalchemy.engine import Row
 
 from gateway.api import access, schemas
 from gateway.api.problems import documented, language_of
+from gateway.api.schemas.lots import OwnRefundOut
 from gateway.domain.reasons import Language
 from gateway.flow import lots
 
@@ -25,6 +29,22 @@ async def my_lots(request: Request, city: access.City, caller: access.CitizenCal
     return schemas.LotsOut(
         own_won=sum(shown.lot.left_won for shown in found),
         lots=[_lot_out(shown, language_of(request)) for shown in found],
+    )
+
+
+def own_refund_out(row: Row[Any]) -> OwnRefundOut:
+    """A row of `own_refunds`."""
+    return OwnRefundOut(
+        refund=row.refund,
+        charge="0x" + row.charge.hex(),
+        amount_won=row.amount,
+        payout_won=row.payout,
+        reason=row.reason,
+        state=row.state,
+        error=row.error,
+        requested_at=schemas.rfc3339(row.requested_at),
+        redeemed_at=schemas.rfc3339_or_none(row.redeemed_at),
+        ended_at=schemas.rfc3339_or_none(row.ended_at),
     )
 
 
@@ -51,4 +71,5 @@ def _lot_out(shown: lots.ShownLot, language: Language) -> schemas.LotOut:
             payout_won=right.payout_won,
             use_first_won=right.use_first_won,
         ),
+        refunds=[own_refund_out(row) for row in shown.refunds],
     )

@@ -18,6 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 
+from gateway.domain.gift import GiftRefusal
+from gateway.domain.own_refund import RefundReason
 from gateway.domain.reasons import Language, Reason, Refused
 from gateway.flow import errors
 
@@ -25,6 +27,10 @@ log = structlog.get_logger(__name__)
 
 MEDIA_TYPE: Final = "application/problem+json"
 REFUSED: Final = "refused"
+GIFT_REFUSED: Final = "gift-refused"
+REFUND_REFUSED: Final = "refund-refused"
+NOT_PAID_BACK: Final = (RefundReason.NOTHING_LEFT.value, RefundReason.NOT_ENOUGH_USED.value)
+"""Why a charge is not paid back (L-8)."""
 _RETRY_SECONDS: Final = "1"
 # SQLSTATE classes in which PostgreSQL says that it cannot serve now, of which SQLAlchemy makes a bare
 # DBAPIError: no connection, no resources, an operator's act (starting up, shutting down).
@@ -34,6 +40,8 @@ _DATABASE_AWAY: Final = ("08", "53", "57")
 KINDS: Final[dict[str, tuple[int, str]]] = {
     REFUSED: (422, "The payment was refused"),
     "invalid": (422, "A value is not acceptable"),
+    "gift-refused": (422, "The gift was refused"),
+    "refund-refused": (422, "This charge cannot be paid back now"),
     "refund-rejected": (422, "The chain refused the refund"),
     "wrong-code": (422, "The code does not fit"),
     "not-found": (404, "Not found"),
@@ -60,7 +68,9 @@ def slug_reason(slug: str) -> str:
 
 REASONS: Final[list[JsonValue]] = [
     *(reason.name for reason in Reason if reason),
-    *(slug_reason(slug) for slug in KINDS if slug != REFUSED),
+    *(refusal.value for refusal in GiftRefusal if refusal.name not in Reason.__members__),
+    *(slug_reason(slug) for slug in KINDS if slug not in (REFUSED, GIFT_REFUSED, REFUND_REFUSED)),
+    *NOT_PAID_BACK,
 ]
 """Every value that `reason` has."""
 
@@ -89,6 +99,8 @@ class Problem(BaseModel):
     instance: str = Field(description="The request's path.")
     errors: list[FieldFault] | None = Field(None, description="INVALID: the fields that are not acceptable.")
     payment: uuid.UUID | None = Field(None, description="A refused payment: its id.")
+    use_first_won: int | None = Field(None, description="NOT_ENOUGH_USED: what has to be spent before.")
+    gift: uuid.UUID | None = Field(None, description="A refused gift: its id.")
     tries_left: int | None = Field(None, description="WRONG_PIN: tries until the PIN is locked.")
 
 
@@ -132,6 +144,12 @@ def documented(*slugs: str) -> Responses:
             for reason in Reason:
                 if reason:
                     examples[reason.name] = {"value": example(slug, reason.name, reason.words())}
+        elif slug == REFUND_REFUSED:
+            for why in NOT_PAID_BACK:
+                examples[why] = {"value": example(slug, why)}
+        elif slug == GIFT_REFUSED:
+            for refusal in GiftRefusal:
+                examples[refusal.name] = {"value": example(slug, refusal.name, refusal.words())}
         else:
             examples[slug] = {"value": example(slug)}
     return by_status
@@ -185,7 +203,12 @@ async def _flow_error(request: Request, error: Exception) -> JSONResponse:
         members["tries_left"] = error.tries_left
     if isinstance(error, errors.Invalid):
         members["errors"] = [{"field": error.field, "detail": words}]
-    return response(request, error.slug, words, headers=headers, **members)
+    reason = None
+    if isinstance(error, errors.OwnRefundRefused):
+        reason, members["use_first_won"] = error.right.reason.value, error.right.use_first_won
+    if isinstance(error, errors.GiftRefused):
+        reason, members["gift"] = error.refusal.value, str(error.gift)
+    return response(request, error.slug, words, reason=reason, headers=headers, **members)
 
 
 async def _refused(request: Request, error: Exception) -> JSONResponse:

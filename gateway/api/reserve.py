@@ -59,9 +59,9 @@ async def one_day(city: access.City, day: date) -> schemas.ReserveProofs:
 
 def _proof_out(row: Row[Any]) -> schemas.ReserveProof:
     told = json.loads(row.document)
-    amounts = ("expected_won", "supply_won", "unissued_won", "interest_won", "in_transit_won", "carried_won")
+    amounts = ("supply_won", "unissued_won", "interest_won", "in_transit_won", "carried_won", "owed_won")
     return schemas.ReserveProof(
-        **{name: told.get(name) for name in amounts},
+        **{name: told.get(name) for name in ("expected_won", *amounts)},
         day=row.day,
         version=row.version,
         holds=row.holds,

@@ -18,6 +18,7 @@ from gateway.chain.errors import DeploymentError
 from gateway.chain.escrow import MAX_GAS as MAX_GAS
 from gateway.chain.escrow import escrow_gas
 from gateway.chain.shapes import NewCitizen, NewMerchant, RefundCall
+from gateway.domain.gift import TransferAuthorization
 from gateway.domain.order import ORDER_BYTES, BatchOrder, CardConsent, SigningDomain
 from gateway.domain.signature import CompactSignature
 
@@ -55,6 +56,8 @@ class Addresses:
     payments: bytes
     settlement: bytes
     block: int = 0
+    currency_name: str = ""
+    """The currency's name as it was initialised: of its signing domain (ERC-2612, ERC-3009)."""
 
     def all(self) -> dict[bytes, str]:
         """Contract name by address."""
@@ -109,7 +112,14 @@ def _addresses(record: dict[str, Any]) -> Addresses:
     return Addresses(
         **{attribute: bytes.fromhex(address[2:]) for attribute, address in found.items()},
         block=min(blocks),
+        currency_name=_name_of(record["currency"]),
     )
+
+
+def _name_of(currency: dict[str, Any]) -> str:
+    """The currency's name: the first argument of its `initialize` after the access manager."""
+    given = currency.get("arguments", {}).get("initialize", ())
+    return str(given[1]) if len(given) > 1 else ""
 
 
 def load_abis(folder: Path | None = None) -> dict[str, Abi]:
@@ -130,6 +140,7 @@ class CityContracts:
         self.at = addresses
         self.abis = abis
         self.signing_domain = SigningDomain(chain_id, addresses.payments)
+        self.currency_domain = SigningDomain(chain_id, addresses.currency, addresses.currency_name)
         self._participants = abis["Participants"]
         self._currency = abis["LocalCurrency"]
         self._payments = abis["Payments"]
@@ -216,6 +227,21 @@ class CityContracts:
         s = signature.s.to_bytes(32, "big")
         data = self._currency["permit"].calldata(owner, spender, amount, deadline, v, signature.r, s)
         return Call(self.at.currency, data, 150_000)
+
+    def give(self, authorization: TransferAuthorization, signature: CompactSignature) -> Call:
+        """Anybody. A gift, by its giver's signature (O-6, ERC-3009)."""
+        data = self._currency["transferWithAuthorization"].calldata(
+            authorization.sender,
+            authorization.receiver,
+            authorization.value_won,
+            authorization.valid_after,
+            authorization.valid_before,
+            authorization.nonce,
+            27 + signature.recovery_bit,
+            signature.r,
+            signature.s.to_bytes(32, "big"),
+        )
+        return Call(self.at.currency, data, 300_000)
 
     def escrow(self, cycle: int, merchants: Sequence[int]) -> Call:
         """SETTLER. Moves merchants' balances into escrow, once a merchant and cycle (S-1)."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from eth_abi.exceptions import DecodingError
 
-from gateway.chain import events
+from gateway.chain import consents, events
 from gateway.chain.abi import Abi, Event
 from gateway.chain.errors import CallReverted, DeploymentError, NodeRefused
 from gateway.chain.events import ChainEvent
@@ -39,6 +39,7 @@ CLASSES: Final[Mapping[str, Mapping[str, type[ChainEvent]]]] = {
         "TreasurySet": events.TreasurySet,
         "PlatformAccountSet": events.PlatformAccountSet,
         "PausedSet": events.PausedSet,
+        "AuthorizationUsed": consents.AuthorizationUsed,
     },
     "Programmes": {
         "ProgrammeCreated": events.ProgrammeCreated,
@@ -143,7 +144,8 @@ class Decoder:
 
     def _with_gifts(self, logs: Sequence[Mapping[str, Any]], others: list[Emitted]) -> list[Emitted]:
         """The events of a block, and among them the transfers of transactions that did nothing else."""
-        busy = {item.tx_hash.hex() for item in others if not isinstance(item.event, events.Approval)}
+        silent = (events.Approval, consents.AuthorizationUsed)
+        busy = {item.tx_hash.hex() for item in others if not isinstance(item.event, silent)}
         alone = [
             _emitted(_read_transfer(log), log)
             for log in logs

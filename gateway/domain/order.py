@@ -48,13 +48,14 @@ class Kind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class SigningDomain:
-    """The EIP-712 domain of one city's Payments contract on one chain (P-5).
+    """The EIP-712 domain of a contract of one city on one chain: of Payments (P-5) unless named.
 
     `contract` is the 20-byte address. The separator is computed once.
     """
 
     chain_id: int
     contract: bytes
+    name: str = DOMAIN_NAME
     separator: bytes = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -62,7 +63,7 @@ class SigningDomain:
         exact_bytes("contract", self.contract, ADDRESS_BYTES)
         separator = keccak256(
             _DOMAIN_TYPE_HASH
-            + keccak256(DOMAIN_NAME.encode())
+            + keccak256(self.name.encode())
             + keccak256(DOMAIN_VERSION.encode())
             + self.chain_id.to_bytes(WORD_BYTES, "big")
             + self.contract.rjust(WORD_BYTES, b"\0")
@@ -90,7 +91,7 @@ class SigningDomain:
             "types": {"EIP712Domain": _DOMAIN_FIELDS, primary_type: fields},
             "primaryType": primary_type,
             "domain": {
-                "name": DOMAIN_NAME,
+                "name": self.name,
                 "version": DOMAIN_VERSION,
                 "chainId": self.chain_id,
                 "verifyingContract": "0x" + self.contract.hex(),

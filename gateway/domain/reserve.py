@@ -1,6 +1,7 @@
 """Proof of reserve: every won in circulation is in the city's accounts (V-1 to V-3). Amounts in whole won.
 
-    closing balances = supply + deposits not issued + interest − payouts that left and are not burnt yet
+    closing balances = supply + deposits not issued + interest + refunds that are owed
+                       − payouts that left and are not burnt yet
 
 and every line of a statement has its counterpart on chain, every issue and burning its line in a statement.
 Anything else is a finding, with the day and the item.
@@ -22,6 +23,7 @@ class EntryKind(StrEnum):
 
     DEPOSIT = "deposit"
     PAYOUT = "payout"
+    REFUND = "refund"
     INTEREST = "interest"
     OTHER = "other"
 
@@ -33,6 +35,7 @@ class FindingKind(StrEnum):
     DOCTORED_STATEMENT = "doctored_statement"
     ISSUE_WITHOUT_DEPOSIT = "issue_without_deposit"
     PAYOUT_WITHOUT_BURN = "payout_without_burn"
+    REFUND_WITHOUT_BURN = "refund_without_burn"
     BURN_WITHOUT_PAYOUT = "burn_without_payout"
     AMOUNT_DIFFERS = "amount_differs"
     UNEXPLAINED_ENTRY = "unexplained_entry"
@@ -62,20 +65,21 @@ class AccountDay:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
     """What there is at the end of a day. `in_transit_won`: the bank has paid it out, the chain has not burnt
-    it yet. `carried_won`: what the accounts held beyond the supply when the first statement began."""
+    it yet. `carried_won`: what the accounts held beyond the supply when the first statement began.
+    `owed_won`: burnt for citizens who are paid back, and not paid yet."""
 
     supply_won: int
     unissued_won: int
     interest_won: int
     in_transit_won: int
     carried_won: int
+    owed_won: int = 0
 
     @property
     def expected_won(self) -> int:
         """What the accounts must hold together."""
-        return (
-            self.supply_won + self.unissued_won + self.interest_won + self.carried_won - self.in_transit_won
-        )
+        owed = self.unissued_won + self.interest_won + self.carried_won + self.owed_won
+        return self.supply_won + owed - self.in_transit_won
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

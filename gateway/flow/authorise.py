@@ -21,6 +21,7 @@ from gateway.domain.programme import CitizenMoney, Split, split_payment
 from gateway.domain.reasons import Reason, Refused
 from gateway.flow.municipality import Municipality
 from gateway.flow.ports import Rules
+from gateway.store.own_money_tables import own_holds
 from gateway.store.payment_tables import payments
 
 HOLDING = (PaymentState.HELD, PaymentState.AUTHORISED)
@@ -50,7 +51,7 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """What one payment holds, in won."""
+    """What one payment holds, or one gift, in won."""
 
     payment: uuid.UUID
     own_won: int
@@ -122,7 +123,13 @@ async def money_and_holds(
 
 
 async def holds_of(m: Municipality, connection: AsyncConnection, citizen: int) -> list[Hold]:
-    """What a citizen's undecided payments hold."""
+    """What a citizen's undecided payments and gifts hold."""
+    moving = await connection.execute(
+        select(own_holds.c.holder, own_holds.c.amount)
+        .where(own_holds.c.currency == m.code, own_holds.c.citizen == citizen)
+        .order_by(own_holds.c.holder)
+    )
+    held = [Hold(row.holder, row.amount, 0, {}) for row in moving]
     rows = await connection.execute(
         select(payments.c.payment, payments.c.held_own, payments.c.held_cashback, payments.c.held_city)
         .where(
@@ -132,7 +139,7 @@ async def holds_of(m: Municipality, connection: AsyncConnection, citizen: int) -
         )
         .order_by(payments.c.serial)
     )
-    return [
+    return held + [
         Hold(
             row.payment,
             row.held_own,

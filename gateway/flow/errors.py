@@ -3,6 +3,8 @@
 FlowError
 ├── NotFound            no such thing, or not yours: the two are not told apart
 ├── Conflict            the same id with another body, or a state in which it cannot be done
+├── GiftRefused         a gift cannot be made, with the reason
+├── OwnRefundRefused    a lot cannot be paid back now
 ├── RefundRejected      the chain refused it, by an error of its own
 ├── NotAllowed          the token is valid and may not do this
 ├── Unauthenticated     no valid token
@@ -18,6 +20,10 @@ and `gateway.domain.reasons.Refused`, the refusal of a payment.
 
 from __future__ import annotations
 
+import uuid
+
+from gateway.domain.gift import GiftRefusal
+from gateway.domain.own_refund import RefundRight
 from gateway.domain.reasons import Language
 
 
@@ -62,6 +68,27 @@ class RefundRejected(FlowError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"The chain refused this refund ({name}); nothing went back. Another may be tried.")
+
+
+class GiftRefused(FlowError):
+    """A gift was refused, and nothing is held for it."""
+
+    slug = "gift-refused"
+
+    def __init__(self, refusal: GiftRefusal, gift: uuid.UUID) -> None:
+        super().__init__(refusal.words(), refusal.words("ko"))
+        self.refusal = refusal
+        self.gift = gift
+
+
+class OwnRefundRefused(FlowError):
+    """A lot cannot be paid back now, and why not (L-8)."""
+
+    slug = "refund-refused"
+
+    def __init__(self, right: RefundRight) -> None:
+        super().__init__(right.words(), right.words("ko"))
+        self.right = right
 
 
 class NotAllowed(FlowError):

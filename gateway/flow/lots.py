@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.engine import Row
 
 from gateway.domain.lots import Lot, Lots
 from gateway.domain.own_refund import RefundRight, expires_at, refund_right
@@ -10,6 +16,7 @@ from gateway.flow.errors import Conflict
 from gateway.flow.municipality import Municipality
 from gateway.flow.sessions import Caller
 from gateway.store.lot_history import LotReader, keep
+from gateway.store.own_money_tables import own_refunds
 
 REGISTERING = "The wallet is being registered: please try again in a moment."
 REGISTERING_KO = "지갑을 등록하고 있습니다. 잠시 후 다시 시도해 주세요."
@@ -22,6 +29,8 @@ class ShownLot:
     lot: Lot
     expires_at: int
     right: RefundRight
+    refunds: Sequence[Row[Any]]
+    """What was asked back of it, newest first: rows of `own_refunds`."""
 
 
 async def of_citizen(m: Municipality, caller: Caller) -> list[ShownLot]:
@@ -30,7 +39,16 @@ async def of_citizen(m: Municipality, caller: Caller) -> list[ShownLot]:
         raise Conflict(REGISTERING, REGISTERING_KO)
     found = await read(m, caller.chain_id)
     terms, now = m.city.refund_terms, m.clock.now()
-    return [ShownLot(lot, expires_at(lot, terms), refund_right(lot, terms, now)) for lot in found.lots]
+    asked: dict[bytes, list[Row[Any]]] = defaultdict(list)
+    async with m.engine.connect() as connection:
+        mine = (own_refunds.c.currency == m.code) & (own_refunds.c.member == caller.subject)
+        newest = select(own_refunds).where(mine).order_by(own_refunds.c.serial.desc())
+        for row in (await connection.execute(newest)).all():
+            asked[row.charge].append(row)
+    return [
+        ShownLot(lot, expires_at(lot, terms), refund_right(lot, terms, now), asked[lot.charge.ref])
+        for lot in found.lots
+    ]
 
 
 async def read(m: Municipality, citizen: int) -> Lots:

@@ -55,6 +55,7 @@ class Municipality:
     mirror: Mirror
     clock: Clock
     signing_domain: SigningDomain
+    currency_domain: SigningDomain
     outcomes: Outcomes
     pin_checks: PinChecks = field(default_factory=PinChecks)
 

@@ -16,10 +16,11 @@ import structlog
 from sqlalchemy import case, delete, func, literal, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.domain.gift import refusal_of
 from gateway.domain.payment import PaymentState, after_refund
 from gateway.domain.reasons import Reason
 from gateway.domain.record import RECORD_BYTES, RecordFields
-from gateway.flow import notices, settle, stand_in, submit
+from gateway.flow import gifts, notices, own_refunds, settle, stand_in, submit, submit_own
 from gateway.flow import refunds as refund_flow
 from gateway.flow.card import consent, due
 from gateway.flow.charge import DepositState
@@ -178,6 +179,19 @@ async def card_limit_set(connection: AsyncConnection, currency: str, *, citizen:
     await _tell(connection, currency, WORK_CHANNEL)  # the citizen's next consent may wait for this one
 
 
+async def given(connection: AsyncConnection, currency: str, gift: uuid.UUID, at: int) -> None:
+    """A gift arrived (O-6)."""
+    await gifts.confirmed(connection, currency, gift, at)
+    await _tell(connection, currency, OUTCOME_CHANNEL)
+
+
+async def redeemed(connection: AsyncConnection, currency: str, ref: bytes, at: int) -> None:
+    """A lot was burnt (L-6), and the payments that waited for it go on."""
+    await own_refunds.redeemed(connection, currency, ref, at)
+    await _tell(connection, currency, OUTCOME_CHANNEL)
+    await _tell(connection, payments_topic(currency), WORK_CHANNEL)
+
+
 async def settlement_moved(connection: AsyncConnection, currency: str) -> None:
     """Merchants' money is in escrow, a cycle's file was anchored, or lines ended: whoever drives the cycle
     goes on (`settle.advance`)."""
@@ -213,6 +227,12 @@ async def failed(
         await due.owed_again(connection, currency, reference, at)
     elif kind == consent.CARD_LIMIT:
         await consent.refused(connection, currency, reference, _error_name(error))
+    elif kind == submit_own.GIFT:
+        refusal = refusal_of(_error_name(error))
+        await gifts.rejected(connection, currency, uuid.UUID(reference), refusal, at)
+    elif kind == submit_own.REDEEM:
+        await own_refunds.rejected(connection, currency, uuid.UUID(reference), _error_name(error), at)
+        await _tell(connection, payments_topic(currency), WORK_CHANNEL)
     elif kind in (settle.MARK_PAID, settle.MARK_RETURNED):
         await connection.execute(
             update(cycle_lines)

@@ -10,8 +10,10 @@ from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gateway.domain.gift import TransferAuthorization
 from gateway.domain.order import CardConsent
 from gateway.domain.participants import Citizen, Merchant
+from gateway.domain.permit import Permit
 from gateway.domain.programme import CitizenMoney, Programme
 from gateway.domain.signature import CompactSignature
 
@@ -109,6 +111,12 @@ class BankFiles(Protocol):
     def message_id(self, cycle: int) -> str:
         """The id of a cycle's file, unique for ever."""
 
+    def refund_reference(self, serial: int, attempt: int) -> str:
+        """What the citizen and the bank see of an attempt to pay a refund."""
+
+    def refund_message_id(self, number: int) -> str:
+        """The id of a file of refunds, unique for ever."""
+
     def build(
         self, message_id: str, created_at: datetime, execution_on: date, lines: Sequence[PayoutLine]
     ) -> PayoutFile:
@@ -140,6 +148,15 @@ class RefundOrder:
     amount_won: int
     refunded_before_won: int
     refund_id: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Redemption:
+    """Own money that a citizen's signature lets the settler burn, under a reference of 32 bytes (O-8)."""
+
+    permit: Permit
+    signature: CompactSignature
+    redemption_ref: bytes
 
 
 class Desk(Protocol):
@@ -179,6 +196,21 @@ class Desk(Protocol):
 
     def escrow_parts(self, merchants: Sequence[tuple[int, bool]]) -> list[list[int]]:
         """Merchants in the order of ids, each with whether it owes the float, in parts for `escrow`."""
+
+    async def give(
+        self,
+        connection: AsyncConnection,
+        authorization: TransferAuthorization,
+        signature: CompactSignature,
+        reference: str,
+    ) -> None:
+        """GATEWAY: a gift that its giver signed (O-6)."""
+
+    async def redeem(self, connection: AsyncConnection, redemption: Redemption, reference: str) -> None:
+        """SETTLER: the citizen's permit, then the redemption that it allows (O-8)."""
+
+    def settler(self) -> bytes:
+        """The account that redeems, 20 bytes: whom a permit is for."""
 
     async def escrow(
         self, connection: AsyncConnection, cycle: int, merchants: Sequence[int], reference: str

@@ -55,6 +55,14 @@ _IN_TRANSIT: Final = text("""
 _INTEREST: Final = text("""
     SELECT COALESCE(sum(amount), 0) FROM statement_entries
     WHERE currency = :currency AND kind = 'interest' AND day <= :day""")
+# Burnt for a citizen, and not in a statement yet (L-13).
+_OWED: Final = text("""
+    SELECT COALESCE(sum(r.amount), 0) FROM mirror_redemption r
+    WHERE r.currency = :currency AND r.since_block > :from_block AND r.since_block <= :block
+      AND NOT EXISTS (SELECT FROM own_refunds o JOIN statement_entries e
+                        ON e.currency = o.currency AND e.refund = o.serial AND e.day <= :day
+                      WHERE o.currency = r.currency AND o.redemption_ref = r.redemption_ref
+                        AND o.payout = -e.amount)""")
 
 _FINDINGS: Final[Mapping[FindingKind, Any]] = {
     FindingKind.ISSUE_WITHOUT_DEPOSIT: text("""
@@ -81,6 +89,20 @@ _FINDINGS: Final[Mapping[FindingKind, Any]] = {
           ON l.currency = e.currency AND l.cycle = e.cycle AND l.merchant = e.merchant
         WHERE (e.nth > 1 OR l.amount IS NULL OR l.amount <> -e.amount OR l.status = 3
                OR (e.day <= :grace AND NOT (l.status = 2 AND l.ended_block <= :block)))
+        ORDER BY item LIMIT :most"""),
+    FindingKind.REFUND_WITHOUT_BURN: text("""
+        SELECT 'bank ' || e.bank_code || ', ' || e.reference || ': refund ' || e.refund AS item,
+               -e.amount AS amount
+        FROM statement_entries e
+        WHERE e.currency = :currency AND e.kind = 'refund' AND e.day <= :day
+          AND (NOT EXISTS (SELECT FROM own_refunds o JOIN mirror_redemption r
+                             ON r.currency = o.currency AND r.redemption_ref = o.redemption_ref
+                           WHERE o.currency = e.currency AND o.serial = e.refund
+                             AND o.payout = -e.amount AND r.since_block <= :block)
+               OR EXISTS (SELECT FROM statement_entries twice
+                          WHERE twice.currency = e.currency AND twice.refund = e.refund
+                            AND (twice.day, twice.bank_code, twice.reference)
+                              < (e.day, e.bank_code, e.reference)))
         ORDER BY item LIMIT :most"""),
     FindingKind.BURN_WITHOUT_PAYOUT: text("""
         SELECT 'cycle ' || l.cycle || ', merchant ' || l.merchant AS item, l.amount FROM mirror_line l
@@ -205,6 +227,7 @@ async def look(
         unissued_won=await one(_UNISSUED),
         interest_won=await one(_INTEREST),
         in_transit_won=await one(_IN_TRANSIT),
+        owed_won=await one(_OWED),
         carried_won=opening_won - await supply_at(connection, m.code, span.from_block),
     )
     findings = [

@@ -48,6 +48,17 @@ _CLAIM: Final = text("""
     ON CONFLICT DO NOTHING""")
 
 
+async def is_away(m: Municipality, connection: AsyncConnection) -> bool:
+    """T-1, for what is never promised without the chain."""
+    away = await connection.scalar(
+        text("""
+            SELECT clock_timestamp() - answered_at > make_interval(secs => :seconds) FROM chain_contacts
+            WHERE currency = :currency"""),
+        {"currency": m.code, "seconds": AWAY_SECONDS},
+    )
+    return bool(away)
+
+
 class ChainAway(Unavailable):
     """The chain is away, and the payment cannot be promised without it. Nothing was held."""
 

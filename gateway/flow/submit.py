@@ -54,6 +54,8 @@ _WAITING = text("""
       AND serial NOT IN (SELECT unnest(serials) FROM payment_batches WHERE currency = :currency)
       AND citizen NOT IN (
           SELECT unnest(citizens) FROM payment_batches WHERE currency = :currency AND account <> :account)
+      AND citizen NOT IN (
+          SELECT citizen FROM own_refunds WHERE currency = :currency AND state IN ('held', 'submitted'))
     ORDER BY serial LIMIT :most""")
 _HOW_MANY = text("""
     SELECT (SELECT count(*) FROM (
@@ -71,7 +73,8 @@ async def batch(
     enough for a full batch (`only_full`).
 
     A citizen's payments stay in the order in which they were held: one at a time makes a city's batches, and
-    who has a payment under way by another account waits for it (decision 011).
+    who has a payment under way by another account waits for it (decision 011), and who has a refund of own
+    money under way waits for that (L-12).
     """
     account = desk.batch_account()
     async with m.engine.begin() as connection:

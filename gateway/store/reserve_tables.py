@@ -16,7 +16,9 @@ statement_entries = Table(
     Column("deposit_key", LargeBinary),
     Column("cycle", Integer),
     Column("merchant", BigInteger),
+    Column("refund", BigInteger, comment="own_refunds.serial"),
     Index(None, "currency", "deposit_key"),
+    Index(None, "currency", "refund"),
     Index(None, "currency", "cycle", "merchant"),
 )
 

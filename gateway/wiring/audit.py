@@ -24,9 +24,11 @@ from gateway.domain.lots import Lots, replay_all
 from gateway.domain.money import format_won
 from gateway.domain.record import leaves_of, read_record
 from gateway.flow.errors import Unavailable
+from gateway.flow.own_refunds import OWED
 from gateway.rails.bank import camt053
 from gateway.store import chain_tables as mirror
 from gateway.store.lot_history import LotReader, everything
+from gateway.store.own_money_tables import own_refunds
 from gateway.store.payment_tables import payments
 from gateway.store.payment_tables import stand_in_claims as claims
 from gateway.store.people_tables import deposits
@@ -293,7 +295,7 @@ class _Audit:
     async def _bank(self) -> Check:
         """Every won in circulation is in the city's account: closing balance = supply + money that came and
         is not issued + money that the bank paid and the chain has not burnt yet (which has left the
-        account)."""
+        account), and what was burnt for citizens and is not paid yet (which has not)."""
         check = Check("reserve: the bank's last statement")
         row = (
             await self._connection.execute(
@@ -317,7 +319,10 @@ class _Audit:
             cycle_lines.c.bank_outcome == "paid",
             cycle_lines.c.state == "escrowed",
         )
-        expected = supply + not_issued - leaving - later
+        owed = await self._sum(
+            own_refunds.c.payout, own_refunds.c.currency == self._code, own_refunds.c.state.in_(OWED)
+        )
+        expected = supply + not_issued + owed - leaving - later
         check.same("the city's account", expected, row.closing, f"statement {row.name}")
         return check
 

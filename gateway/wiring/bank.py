@@ -33,6 +33,12 @@ class CityBank:
     def message_id(self, cycle: int) -> str:
         return pain001.message_id(self._city.bank_code_name, cycle)
 
+    def refund_reference(self, serial: int, attempt: int) -> str:
+        return pain001.refund_reference(self._city.bank_code_name, serial, attempt)
+
+    def refund_message_id(self, number: int) -> str:
+        return pain001.refund_message_id(self._city.bank_code_name, number)
+
     def build(
         self, message_id: str, created_at: datetime, execution_on: date, lines: Sequence[PayoutLine]
     ) -> PayoutFile:

@@ -11,7 +11,7 @@ from sqlalchemy import insert, select
 
 from gateway.domain.business_days import KST
 from gateway.domain.calendar import date_of
-from gateway.flow import bank_inbox, charge, reserve, settle, settle_bank
+from gateway.flow import bank_inbox, charge, refund_payouts, reserve, settle, settle_bank
 from gateway.flow.bank_inbox import Arrived, FileState
 from gateway.flow.municipality import Municipality
 from gateway.rails.bank import camt053, camt054, pain002
@@ -140,7 +140,10 @@ async def _report(m: Municipality, bank: CityBank, name: str, raw: bytes) -> str
     if not bank.pays:
         raise BankFileError("a report on payouts from a bank that pays none")
     await _refuse_known(m, bank, report.message_id)
-    references = await settle_bank.references_of(m, report.order_id)
+    references, write = await settle_bank.references_of(m, report.order_id), settle_bank.bank_said
+    if not references:
+        references = await refund_payouts.references_of(m, report.order_id)
+        write = refund_payouts.bank_said
     if not references:
         raise BankFileError(f"a report on the order {report.order_id!r}, which is not ours or not sent yet")
     said: dict[str, settle_bank.Word] = {}
@@ -157,7 +160,7 @@ async def _report(m: Municipality, bank: CityBank, name: str, raw: bytes) -> str
         reference, before = again
         now = said[reference].outcome
         raise BankFileError(f"the payout {reference} was {before} before, now it is {now}")
-    new = await settle_bank.bank_said(m, report.order_id, said, raw)
+    new = await write(m, report.order_id, said, raw)
     log.info("payout report taken", file=name, order=report.order_id, lines=len(said), new=new)
     return report.message_id
 

@@ -16,11 +16,12 @@ from gateway.chain.escrow import escrow_parts
 from gateway.chain.outcome import Mined
 from gateway.chain.relayer import Relayer
 from gateway.chain.shapes import NewCitizen, NewMerchant, RecordWords, RefundCall
+from gateway.domain.gift import TransferAuthorization
 from gateway.domain.order import CardConsent
 from gateway.domain.signature import CompactSignature
-from gateway.flow import reserve, settle, submit
+from gateway.flow import reserve, settle, submit, submit_own
 from gateway.flow.card.consent import CARD_LIMIT
-from gateway.flow.ports import Clock, RefundOrder, Sent
+from gateway.flow.ports import Clock, Redemption, RefundOrder, Sent
 from gateway.flow.settle_escrow import ESCROW
 from gateway.store.outbox import Outbox, OutboxEntry
 
@@ -127,6 +128,29 @@ class ChainDesk:
 
     def escrow_parts(self, merchants: Sequence[tuple[int, bool]]) -> list[list[int]]:
         return escrow_parts(merchants)
+
+    async def give(
+        self,
+        connection: AsyncConnection,
+        authorization: TransferAuthorization,
+        signature: CompactSignature,
+        reference: str,
+    ) -> None:
+        call = self._contracts.give(authorization, signature)
+        await self._put(connection, GATEWAY, call, submit_own.GIFT, reference)
+
+    async def redeem(self, connection: AsyncConnection, redemption: Redemption, reference: str) -> None:
+        permit, signature = redemption.permit, redemption.signature
+        allowed = self._contracts.permit(
+            permit.owner, permit.spender, permit.value_won, permit.deadline, signature
+        )
+        await self._put(connection, SETTLER, allowed, submit_own.PERMIT, reference)
+        call = self._contracts.redeem(permit.owner, permit.value_won, redemption.redemption_ref)
+        await self._put(connection, SETTLER, call, submit_own.REDEEM, reference)
+
+    def settler(self) -> bytes:
+        relayer = self._relayers.get(SETTLER)
+        return relayer.account.address if relayer else self._addresses[SETTLER]
 
     async def escrow(
         self, connection: AsyncConnection, cycle: int, merchants: Sequence[int], reference: str

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.chain import events
+from gateway.chain import consents, events
 from gateway.chain.indexer import Step
 from gateway.chain.outcome import Mined
 from gateway.flow import notices, outcome, reserve
@@ -47,6 +47,11 @@ def sink_of(currency: str) -> Callable[[AsyncConnection, Step], Awaitable[None]]
                     await outcome.card_limit_set(
                         connection, currency, citizen=limit.citizen, limit_won=limit.daily_limit
                     )
+                case consents.AuthorizationUsed() as given:
+                    gift = uuid.UUID(bytes=given.nonce[:16])
+                    await outcome.given(connection, currency, gift, at)
+                case events.Redeemed() as burnt:
+                    await outcome.redeemed(connection, currency, burnt.redemption_ref, at)
                 case events.ReserveProved() as proof:
                     await reserve.anchored(connection, currency, proof.proof_hash, at)
                 case events.FileAnchored() | events.Escrowed():

@@ -200,6 +200,7 @@ def _place(
         mirror=mirror,
         clock=clock,
         signing_domain=contracts.signing_domain,
+        currency_domain=contracts.currency_domain,
         outcomes=outcomes,
     )
     banks = banks_of(settings, city)

@@ -54,19 +54,29 @@ def _row(m: Municipality, bank_code: str, entry: Entry) -> dict[str, object]:
         "deposit_key": None,
         "cycle": None,
         "merchant": None,
+        "refund": None,
     }
     if entry.is_interest:
         row["kind"] = EntryKind.INTEREST
     elif entry.is_credit and not entry.is_reversal:
         row |= {"kind": EntryKind.DEPOSIT, "deposit_key": camt054.deposit_key(bank_code, entry.reference)}
     elif not entry.is_credit and entry.end_to_end_id is not None:
-        try:
-            currency, cycle, merchant = pain001.read_merchant_reference(entry.end_to_end_id)
-        except ValueError:
-            return row
-        if currency == m.city.bank_code_name:
-            row |= {"kind": EntryKind.PAYOUT, "cycle": cycle, "merchant": merchant}
+        row |= _payout(m, entry.end_to_end_id)
     return row
+
+
+def _payout(m: Municipality, end_to_end_id: str) -> dict[str, object]:
+    """What a payout of ours pays: a line of a cycle, or a refund to a citizen; nothing for another's."""
+    try:
+        currency, cycle, merchant = pain001.read_merchant_reference(end_to_end_id)
+        paid: dict[str, object] = {"kind": EntryKind.PAYOUT, "cycle": cycle, "merchant": merchant}
+    except ValueError:
+        try:
+            currency, serial = pain001.read_refund_reference(end_to_end_id)
+        except ValueError:
+            return {}
+        paid = {"kind": EntryKind.REFUND, "refund": serial}
+    return paid if currency == m.city.bank_code_name else {}
 
 
 class ProofSigner:

@@ -104,7 +104,7 @@ MODULE_FUNCTIONS: Final[Mapping[str, tuple[str, ...]]] = {
 """Functions for the platform's own contracts only (`setModule`)."""
 
 OPEN_FUNCTIONS: Final[Mapping[str, tuple[str, ...]]] = {
-    "LocalCurrency": ("transfer", "transferFrom", "approve", "permit"),
+    "LocalCurrency": ("transfer", "transferFrom", "approve", "permit", "transferWithAuthorization"),
 }
 """Functions for everybody, under rules of their own (O-6, O-7)."""
 

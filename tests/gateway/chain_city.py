@@ -189,7 +189,8 @@ async def deploy_city(node: Node, accounts: dict[str, RoleAccount] | None = None
     plan.wire(accounts)
     for receipt in await transact(node, accounts["admin"], chain_id, *plan.calls):
         assert receipt["status"] == "0x1", "a step of the deployment reverted"
-    addresses = Addresses(**{attribute: at[name] for attribute, _, name in NAMES}, block=block)
+    contracts = {attribute: at[name] for attribute, _, name in NAMES}
+    addresses = Addresses(**contracts, block=block, currency_name="Test Won")
     city = TestCity(node, CityContracts(chain_id, addresses, abis), accounts)
     await city.do("treasurer", "LocalCurrency", "setIssuerAllowance", accounts["issuer"].address, 10**13)
     return city

@@ -24,6 +24,7 @@ from gateway.store import (
     figure_tables,  # noqa: F401
     office_tables,
     outbox_tables,
+    own_money_tables,  # noqa: F401
     payment_tables,  # noqa: F401
     people_tables,  # noqa: F401
     reserve_tables,  # noqa: F401

@@ -40,6 +40,7 @@ class ReserveProof(BaseModel):
     interest_won: int | None
     in_transit_won: int | None
     carried_won: int | None
+    owed_won: int | None = Field(description="Burnt for citizens who are paid back, and not paid yet.")
     accounts: list[ReserveAccount]
     findings: list[ReserveFinding]
     block: int

@@ -62,8 +62,8 @@ LOCK_ORDERS: Final = """
 # that holds the citizen (M-2).
 MONEY: Final = """
     SELECT c.citizen, c.wallet, c.status, c.district, c.cohort, COALESCE(b.won, 0) AS own,
-           COALESCE(k.credit, 0) AS credit, k.month, held.own AS held_own, held.cashback AS held_cashback,
-           held.city AS held_city, city.programmes, city.granted, city.tiers
+           COALESCE(k.credit, 0) AS credit, k.month, held.own + moving.own AS held_own,
+           held.cashback AS held_cashback, held.city AS held_city, city.programmes, city.granted, city.tiers
     FROM unnest($2::bigint[]) AS wanted (citizen)
     JOIN mirror_citizen c ON c.currency = $1 AND c.citizen = wanted.citizen
     LEFT JOIN mirror_balance b ON b.currency = $1 AND b.wallet = c.wallet
@@ -75,6 +75,10 @@ MONEY: Final = """
         FROM payments p
         WHERE p.currency = $1 AND p.citizen = wanted.citizen AND p.state IN ('held', 'authorised')
     ) AS held ON true
+    LEFT JOIN LATERAL (
+        SELECT COALESCE(sum(h.amount), 0)::bigint AS own FROM own_holds h
+        WHERE h.currency = $1 AND h.citizen = wanted.citizen
+    ) AS moving ON true
     LEFT JOIN LATERAL (
         SELECT array_agg(g.programme) AS programmes,
                array_agg(COALESCE(m.credits, 0) - COALESCE(m.spent, 0)) AS granted,

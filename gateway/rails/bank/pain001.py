@@ -26,6 +26,7 @@ _NS = Message.PAIN_001.namespace
 # SWIFT's reference character set without spaces; a reference must survive every bank on the way.
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9+.:_-]{0,34}", re.ASCII)
 _CURRENCY = re.compile(r"[A-Z][A-Z0-9]{1,11}", re.ASCII)
+_REFUND_REFERENCE = re.compile(r"([A-Z][A-Z0-9]{1,11})-R([0-9]{10})-([0-9]{2})", re.ASCII)
 _MERCHANT_REFERENCE = re.compile(r"([A-Z][A-Z0-9]{1,11})-([0-9]{8})-M([0-9]{10})", re.ASCII)
 
 
@@ -103,6 +104,36 @@ def read_merchant_reference(reference: str) -> tuple[str, int, int]:
     if merchant_reference(currency, cycle, merchant) != reference:
         raise ValueError(f"{reference!r} is not a merchant payout reference")
     return currency, cycle, merchant
+
+
+def refund_message_id(currency: str, number: int) -> str:
+    """`BUSAN-R0000000123`: the n-th file of refunds to citizens. Raises ValueError."""
+    _check_refund(currency, number)
+    return f"{currency}-R{number:010d}"
+
+
+def refund_reference(currency: str, serial: int, attempt: int) -> str:
+    """`BUSAN-R0000000123-01`: what a citizen and the bank see of the n-th attempt to pay a refund. Raises
+    ValueError."""
+    _check_refund(currency, serial)
+    if not 1 <= attempt <= 99:
+        raise ValueError("a refund has attempts 1 to 99")
+    return f"{currency}-R{serial:010d}-{attempt:02d}"
+
+
+def read_refund_reference(reference: str) -> tuple[str, int]:
+    """(currency, serial) of a refund reference. Raises ValueError."""
+    match = _REFUND_REFERENCE.fullmatch(reference)
+    if not match:
+        raise ValueError(f"{reference!r} is not a refund reference")
+    return match.group(1), int(match.group(2))
+
+
+def _check_refund(currency: str, number: int) -> None:
+    if not _CURRENCY.fullmatch(currency):
+        raise ValueError(f"{currency!r} is not a currency's name in bank files")
+    if not 0 < number < 10**10:
+        raise ValueError(f"{number} is not the number of a refund or of a file of refunds")
 
 
 def write(order: PayoutOrder, out: BinaryIO) -> None:

@@ -53,6 +53,15 @@ CITIZEN = {
     ("post", "/v1/{currency}/me/cards/{card}/unfreeze"),
     ("post", "/v1/{currency}/me/cards/{card}/lost"),
     ("post", "/v1/{currency}/me/cards/{card}/close"),
+    ("get", "/v1/{currency}/me/bank-account"),
+    ("put", "/v1/{currency}/me/bank-account"),
+    ("get", "/v1/{currency}/me/refunds"),
+    ("post", "/v1/{currency}/me/refunds"),
+    ("get", "/v1/{currency}/me/refunds/{refund}"),
+    ("post", "/v1/{currency}/me/refunds/{refund}/payout"),
+    ("post", "/v1/{currency}/gifts"),
+    ("get", "/v1/{currency}/gifts"),
+    ("get", "/v1/{currency}/gifts/{gift}"),
     ("get", "/v1/{currency}/me/where-can-i-spend"),
     ("get", "/v1/{currency}/me/why-not"),
     ("post", "/v1/{currency}/me/step-up"),
@@ -82,6 +91,9 @@ BODIES: dict[str, dict[str, Any]] = {
     "/v1/{currency}/me/cards/{card}/activate": {"daily_limit_won": 1, "pin": "271828"},
     "/v1/{currency}/me/cards/{card}/unfreeze": {"pin": "271828"},
     "/v1/{currency}/me/cards/{card}/lost": {"pin": "271828"},
+    "/v1/{currency}/me/refunds": {"charge": "0x" + "00" * 32, "pin": "271828"},
+    "/v1/{currency}/me/refunds/{refund}/payout": {"pin": "271828"},
+    "/v1/{currency}/gifts": {"to": {"member": "10000017"}, "amount_won": 1, "pin": "271828"},
     "/v1/{currency}/passes": {"limit_won": 1_000, "pin": "271828"},
     "/v1/{currency}/payments/{payment}/refunds": {"amount_won": 1},
     "/v1/{currency}/merchant/orders": {"amount_won": 1},
@@ -106,7 +118,7 @@ def is_operators(path: str) -> bool:
 
 def call(city: World, method: str, path: str, headers: dict[str, str]):
     filled = path.replace("{currency}", CITY)
-    for name in ("payment", "application", "webhook", "card", "person"):
+    for name in ("payment", "application", "webhook", "card", "person", "gift", "refund"):
         filled = filled.replace(f"{{{name}}}", str(uuid.uuid4()))
     filled = filled.replace("{reference}", "AAAAAAAAAAAAAAAAAAAA").replace("{deposit_key}", "0" * 64)
     filled = filled.replace("{session}", "0" * 16)

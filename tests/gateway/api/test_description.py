@@ -9,7 +9,8 @@ import pytest
 
 from gateway.api.access import Access, Limiter
 from gateway.api.application import create_api
-from gateway.api.problems import KINDS, REFUSED, slug_reason
+from gateway.api.problems import GIFT_REFUSED, KINDS, NOT_PAID_BACK, REFUND_REFUSED, REFUSED, slug_reason
+from gateway.domain.gift import GiftRefusal
 from gateway.domain.reasons import Reason
 
 CITIZENS: dict[str, list[str]] = {"HTTPBearer": [], "APIKeyHeader": []}
@@ -59,8 +60,11 @@ def test_a_problem_names_its_members_and_every_reason(described: dict[str, Any])
     problem = described["components"]["schemas"]["Problem"]
     assert {"errors", "payment", "tries_left"} <= problem["properties"].keys()
     assert not {"errors", "payment", "tries_left"} & set(problem["required"])
-    kinds = {slug_reason(slug) for slug in KINDS if slug != REFUSED}
-    assert set(problem["properties"]["reason"]["enum"]) == kinds | {r.name for r in Reason if r}
+    of_their_own = {REFUSED, GIFT_REFUSED, REFUND_REFUSED}
+    kinds = {slug_reason(slug) for slug in KINDS if slug not in of_their_own}
+    reasons = {r.name for r in Reason if r} | {r.value for r in GiftRefusal} | set(NOT_PAID_BACK)
+    enum = problem["properties"]["reason"]["enum"]
+    assert set(enum) == kinds | reasons and len(enum) == len(set(enum))
 
 
 def test_a_route_with_a_body_tells_of_415_and_every_route_of_405(described: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from tests.gateway.world import Citizen, World, until
 MOVES_MONEY = {
     "/payments", "/payments/{payment}/cancel", "/payments/{payment}/refunds", "/passes",
     "/me/cards", "/me/cards/{card}/activate", "/me/cards/{card}/lost",
+    "/gifts", "/me/refunds",
 }  # fmt: skip
 """Or gives somebody the means to."""
 

@@ -66,7 +66,7 @@ class Town:
         m = Municipality(
             city=load_city(ROOT / "cities" / "dongbaek.toml"), engine=nothing, sealer=Sealer(b"\x05" * 32),
             wallets=nothing, sms=nothing, mirror=nothing, clock=clock, signing_domain=nothing,
-            outcomes=nothing,
+            currency_domain=nothing, outcomes=nothing,
         )  # fmt: skip
         host = CardHost(m, database_url)
         host.start()

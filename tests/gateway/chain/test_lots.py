@@ -13,6 +13,7 @@ from sqlalchemy import text
 from gateway.chain.accounts import RoleAccount, address_of, sign_digest
 from gateway.chain.contracts import Call
 from gateway.domain.errors import LotError
+from gateway.domain.gift import TransferAuthorization
 from gateway.domain.keccak import keccak256
 from gateway.domain.lots import Charge, Lots, redemption_ref, replay_all
 from gateway.domain.record import PaymentRecord
@@ -236,3 +237,18 @@ async def test_a_balance_that_was_altered_shows_no_lots(side: ChainSide) -> None
         )
     with pytest.raises(LotError):
         await shown(side)
+
+
+async def test_a_signed_gift_carries_its_lots(side: ChainSide) -> None:
+    """O-6a: brought by the gateway under the giver's signature; for lots a gift like any other."""
+    history = await begin(side, 5)
+    city = side.city
+    await history.charge(1)
+    won = len(history.coins.purses[1])
+    gift_ = TransferAuthorization(city.citizen_wallet(1), city.citizen_wallet(2), won, 2**32, city.ref())
+    signature = sign_digest(city.citizens[0], gift_.digest(city.contracts.currency_domain))
+    await city.send("gateway", city.contracts.give(gift_, signature))
+    history.coins.give(1, 2, won)
+    await side.indexer.catch_up()
+    await assert_same(side, history)
+    assert await city.read("LocalCurrency", "authorizationState", gift_.sender, gift_.nonce)

@@ -48,6 +48,7 @@ class Desk:
             mirror=nothing,
             clock=_Clock(),
             signing_domain=nothing,
+            currency_domain=nothing,
             outcomes=nothing,
         )
         self.inbox = folder / "in"

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import threading
+import uuid
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ from gateway.rails.bank import camt053, camt054, pain002
 from gateway.rails.bank.camt054 import deposit_key
 from gateway.rails.bank.exchange import FolderExchange
 from gateway.store import chain_tables as mirror
-from gateway.store.people_tables import deposits
+from gateway.store.own_money_tables import own_refunds
+from gateway.store.people_tables import citizens, deposits
 from gateway.store.settlement_tables import bank_files, cycle_lines, cycles
 from gateway.store.settlement_tables import bank_inbox as bank_inbox_table
 from gateway.wiring.bank import CityBank
@@ -317,3 +319,53 @@ async def test_sums_and_findings(desk: Desk) -> None:
         never = found[FindingKind.ISSUE_WITHOUT_DEPOSIT, 400]
         assert never == f"deposit key 0x{deposit_key('032', 'never').hex()}"
         assert found[FindingKind.BURN_WITHOUT_PAYOUT, 70] == "cycle 20260921, merchant 3"
+
+
+async def test_refunds_to_citizens_are_owed_until_they_are_paid(desk: Desk) -> None:
+    """V-1, V-3, L-13: burnt and not paid, paid, paid of another amount, paid twice, paid and never burnt."""
+    async with desk.m.engine.begin() as connection:
+
+        async def asked(member: str, amount: int, block: int | None) -> int:
+            """A refund that was ordered; its serial. `block`: where it was burnt."""
+            ref = member.encode().ljust(32, b"\0")
+            await connection.execute(
+                insert(citizens).values(
+                    currency=desk.m.code, member=member, citizen=int(member), wallet=ref[:20],
+                    phone_lookup=ref, phone=b"", pin_hash="", district=0, joined_at=0,
+                )
+            )  # fmt: skip
+            serial = await connection.scalar(
+                insert(own_refunds).values(
+                    currency=desk.m.code, refund=uuid.uuid4(), member=member, citizen=int(member), charge=ref,
+                    redemption_ref=ref, amount=amount, payout=amount, reason="WITHDRAWAL", state="filed",
+                    request_hash=b"", requested_at=0,
+                ).returning(own_refunds.c.serial)
+            )  # fmt: skip
+            if block is not None:
+                await connection.execute(
+                    insert(mirror.redemptions).values(
+                        currency=desk.m.code, redemption_ref=ref, holder=ref[:20], amount=amount,
+                        redeemed_at=0, citizen=int(member), since_block=block,
+                    )
+                )  # fmt: skip
+            return int(serial or 0)
+
+        def left(reference: str, amount: int, serial: int) -> dict[str, Any]:
+            return {"reference": reference, "kind": "refund", "amount": -amount, "refund": serial}
+
+        paid, owed = await asked("1", 300, 5), await asked("2", 40, 6)
+        await reserve.enter(connection, desk.m.code, "032", FIRST, [left("R-1", 300, paid)])
+        span = reserve.Span(first=FIRST, from_block=1, block=10)
+        position, findings = await reserve.look(desk.m, connection, FIRST, span, 1_000)
+        assert (position.supply_won, position.owed_won, findings) == (-340, 40, [])
+        assert position.expected_won == 1_000 - 300
+        await asked("3", 5, 11)  # burnt behind the day's last block: not owed yet
+        assert (await reserve.look(desk.m, connection, FIRST, span, 1_000))[0].owed_won == 40
+
+        never = await asked("4", 7, None)
+        rows = [left("R-2", 41, owed), left("R-3", 300, paid), left("R-4", 7, never), left("R-5", 9, 10**6)]
+        await reserve.enter(connection, desk.m.code, "032", FIRST, rows)
+        _, findings = await reserve.look(desk.m, connection, FIRST, span, 1_000)
+        assert {(f.kind, f.amount_won) for f in findings} == {
+            (FindingKind.REFUND_WITHOUT_BURN, won) for won in (41, 300, 7, 9)
+        }

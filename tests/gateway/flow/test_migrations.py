@@ -16,6 +16,7 @@ from gateway.store import (  # noqa: F401  each adds its tables
     notice_tables,
     office_tables,
     outbox_tables,
+    own_money_tables,
     payment_tables,
     people_tables,
     reserve_tables,

@@ -99,8 +99,8 @@ async def serve(database_url: str, port: int) -> None:
     nothing = cast(Any, None)  # parts that the card rail has no use for
     m = Municipality(
         city=load_city(ROOT / "cities" / f"{CURRENCY}.toml"), engine=nothing, sealer=_SEALER,
-        wallets=nothing, sms=nothing, mirror=nothing, clock=Clock(None), signing_domain=nothing, currency_domain=nothing,
-        outcomes=nothing,
+        wallets=nothing, sms=nothing, mirror=nothing, clock=Clock(None), signing_domain=nothing,
+        currency_domain=nothing, outcomes=nothing,
     )  # fmt: skip
     host = CardHost(m, database_url)
     host.start()

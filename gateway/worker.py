@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -52,7 +52,7 @@ from gateway.wiring.batches import CityBatches, Shares
 from gateway.wiring.chain_reader import ChainReader
 from gateway.wiring.desk import GATEWAY, ROLES, SETTLER, ChainDesk, queueable
 from gateway.wiring.parts import Parts, Place, open_parts
-from gateway.wiring.relaying import GatewayAccounts, granted
+from gateway.wiring.relaying import GatewayAccounts, decoder_of, granted
 
 log = structlog.get_logger(__name__)
 
@@ -97,7 +97,7 @@ class Worker:
         places = self.parts.places
         await _until_done("node", self._know_node)
         self._begin("contact", self._contact, asyncio.Event(), _CONTACT_SECONDS)
-        decoder = _decoder(places.values())
+        decoder = decoder_of(places.values())
         repairer = self._repairer(places, decoder)
         accounts = await _until_done("accounts", lambda: self._accounts(repairer, decoder))
         own = await _until_done("relayer gateway", accounts.take)
@@ -371,15 +371,6 @@ async def _until_done(name: str, step: Callable[[], Awaitable[Done]]) -> Done:
         except Exception as error:
             log.warning("waiting", part=name, error=str(error)[:300])
             await asyncio.sleep(_AGAIN_SECONDS)
-
-
-def _decoder(places: Iterable[Place]) -> Decoder:
-    """Of the contracts of all cities, which have the same ABIs."""
-    addresses: dict[bytes, str] = {}
-    for place in places:
-        addresses |= place.contracts.at.all()
-        abis = place.contracts.abis
-    return Decoder(abis, addresses)
 
 
 async def work(settings: Settings) -> None:

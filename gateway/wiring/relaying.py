@@ -9,7 +9,7 @@ worker takes it. Of a worker that stands still with its account, what it has sig
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.chain.accounts import RoleAccount, load_account, role_address
 from gateway.chain.contracts import CityContracts
+from gateway.chain.decode import Decoder
 from gateway.chain.errors import AccountBusy
 from gateway.chain.locks import shared_chain
 from gateway.chain.node import Node
@@ -26,6 +27,7 @@ from gateway.chain.relayer import Relayer
 from gateway.config import Clock
 from gateway.store.outbox import Outbox, OutboxEntry
 from gateway.wiring.chain_reader import ChainReader
+from gateway.wiring.parts import Place
 
 log = structlog.get_logger(__name__)
 
@@ -33,6 +35,15 @@ _GATEWAY_ROLE: Final = 3  # in every AccessManager (A)
 _TAKE_SECONDS: Final = 0.2
 _LEFT_SECONDS: Final = 5
 _LOOK_SECONDS: Final = 0.2
+
+
+def decoder_of(places: Iterable[Place]) -> Decoder:
+    """Of the contracts of all cities, which have the same ABIs."""
+    addresses: dict[bytes, str] = {}
+    for place in places:
+        addresses |= place.contracts.at.all()
+        abis = place.contracts.abis
+    return Decoder(abis, addresses)
 
 
 async def granted(names: Sequence[str], keys: Path, node: Node, cities: Sequence[CityContracts]) -> list[str]:

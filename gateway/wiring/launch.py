@@ -20,6 +20,7 @@ from gateway.engine.ports import prefer
 from gateway.engine.process import EngineError, Record
 from gateway.store.login import login_url, make_login
 from gateway.store.migrate import upgrade
+from gateway.web.serving import APPS
 from gateway.wiring import bank_door, cards, secrets
 from gateway.wiring.parts import chain_id
 from gateway.wiring.processes import (
@@ -143,6 +144,9 @@ class Launch:
         """Print where everything is."""
         table = Table(box=None, show_header=False)
         table.add_row("API", f"http://127.0.0.1:{self._port(API)}/v1/…", "OpenAPI at /openapi.json")
+        code = load_settings().cities[0].code
+        for name, app in APPS.items():
+            table.add_row("pages", f"http://127.0.0.1:{self._port(API)}/{code}/{name}/", app.title_en)
         if self._port(CARDS):
             table.add_row("card host", f"127.0.0.1:{self._port(CARDS)}", "ISO 8583")
         table.add_row("chain", self.engines.rpc_url, f"chain id {chain_id()}")

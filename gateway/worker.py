@@ -151,6 +151,7 @@ class Worker:
             parts.outbox,
             parts.clock,
             self.node,
+            repairer,
             lambda account: self._relayer(account, repairer, decoder),
         )
 

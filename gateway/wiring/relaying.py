@@ -20,10 +20,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gateway.chain.accounts import RoleAccount, load_account, role_address
 from gateway.chain.contracts import CityContracts
 from gateway.chain.decode import Decoder
-from gateway.chain.errors import AccountBusy
+from gateway.chain.errors import AccountBusy, BlocksLost
 from gateway.chain.locks import shared_chain
 from gateway.chain.node import Node
 from gateway.chain.relayer import Relayer
+from gateway.chain.repair import Repairer
 from gateway.config import Clock
 from gateway.store.outbox import Outbox, OutboxEntry
 from gateway.wiring.chain_reader import ChainReader
@@ -73,6 +74,7 @@ class GatewayAccounts:
     outbox: Outbox
     clock: Clock
     node: Node
+    repairer: Repairer
     make: Callable[[RoleAccount], Relayer]
     _opened: dict[str, RoleAccount] = field(default_factory=dict, repr=False)
 
@@ -122,13 +124,18 @@ class GatewayAccounts:
 
     async def _broadcast(self, left: Sequence[OutboxEntry]) -> None:
         """Send what is signed, in the order of its nonces: the same bytes twice are one transaction. Not
-        while lost blocks are repaired, which has an order of its own."""
+        while blocks are lost or being repaired: what was mined in them has to come before."""
         signed = sorted((row for row in left if row.raw), key=lambda row: row.nonce or 0)
         if not signed:
             return
         async with shared_chain(self.engine, self.outbox.chain_id) as is_whole:
-            if is_whole:
-                await self.node.send_raw([row.raw or b"" for row in signed])
+            if not is_whole:
+                return
+            try:
+                await self.repairer.look()
+            except BlocksLost:  # the relayers see it too, and have them repaired
+                return
+            await self.node.send_raw([row.raw or b"" for row in signed])
 
     async def _left(self, account: bytes) -> list[OutboxEntry]:
         """What waits for longer than a worker that works lets it."""
